@@ -1,0 +1,2 @@
+//! The integration tests: one binary, real PostgreSQL, real processes.
+mod support;

@@ -1,0 +1,2 @@
+//! What the integration tests stand on.
+pub mod database;
