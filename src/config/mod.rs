@@ -1,2 +1,4 @@
 //! (written next)
+pub mod notify;
 pub mod secret;
+pub mod smtp;
