@@ -2,3 +2,5 @@
 pub mod scheduler;
 pub mod secret;
 pub mod worker;
+pub mod notify;
+pub mod smtp;

@@ -1,2 +1,4 @@
 //! (written next)
 pub mod schedules;
+pub mod deliveries;
+pub mod incidents;
