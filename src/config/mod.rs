@@ -1,2 +1,3 @@
 //! (written next)
 pub mod secret;
+pub mod storage;
