@@ -4,3 +4,4 @@ pub mod secret;
 pub mod worker;
 pub mod notify;
 pub mod smtp;
+pub mod storage;
