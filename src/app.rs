@@ -64,7 +64,7 @@ impl App {
     /// When the database cannot be had or a channel's settings are wrong.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, Error> {
         let settings = Arc::new(settings);
-        let channels = Arc::new(Channels::new(&settings.notify, &settings.smtp, &settings.data_dir, clock.clone())?);
+        let channels = Arc::new(Channels::new(&settings.notify, &settings.smtp, &settings.data_dir)?);
         let storage = Storage::new(&settings.storage);
         let database = Arc::new(db::connect(&settings.database, &settings.data_dir, &clock).await?);
         Ok(Self { settings, clock, database, storage, channels })

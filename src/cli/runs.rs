@@ -17,7 +17,7 @@ use crate::app::{App, DEFAULT_QUEUE, Roles};
 use crate::db::run_results;
 use crate::jobs::store;
 use crate::jobs::ticks::{self, Occasion};
-use crate::queue::{self, NewRun, Run, RunFilter, Trigger};
+use crate::queue::{self, Cursor, NewRun, Run, RunFilter, State, Trigger};
 
 mod show;
 
@@ -156,7 +156,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             let mut conn = app.database.pool.acquire().await?;
             let made = queue::retry(&mut conn, run.id, &queue_name, user().as_deref())
                 .await
-                .map_err(|e| exit::Failure::usage(e.to_string()))?;
+                .map_err(|e| exit::Failure::usage(e.to_string()))?
+                .id;
             drop(conn);
             output::say(&format!("run {made} repeats run {}", run.id));
             await_result(&app, made, &queue_name, &waiting).await
@@ -168,7 +169,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             match queue::cancel(&mut conn, run.id).await? {
                 queue::Cancelled::Now => output::say("cancelled before it started"),
                 queue::Cancelled::Requested => output::say("asked the worker that runs it to stop; `runs show` tells when it has"),
-                queue::Cancelled::AlreadyFinished => {
+                queue::Cancelled::AlreadyFinished(_) => {
                     return Err(exit::Failure::usage(format!("run {} is already finished ({})", run.id, run.state)).into());
                 }
             }
@@ -183,15 +184,21 @@ async fn list(args: ListArgs, context: &Context) -> anyhow::Result<u8> {
         Some(id) => Some(find(&app, id).await?),
         None => None,
     };
+    let states = match &args.state {
+        Some(name) => vec![State::parse(name).ok_or_else(|| {
+            let known: Vec<&str> = State::ALL.iter().map(|s| s.as_str()).collect();
+            exit::Failure::usage(format!("--state: there is no state `{name}`; choose one of {}", known.join(", ")))
+        })?],
+        None => Vec::new(),
+    };
     let filter = RunFilter {
-        state: args.state,
+        states,
         job_name: args.job,
         kind: args.kind,
-        before: after.map(|r| (r.created_at, r.id)),
-        limit: i64::from(args.limit.clamp(1, 1000)),
+        before: after.map(|r| Cursor { created_at: r.created_at, id: r.id }),
     };
-    let mut conn = app.database.pool.acquire().await?;
-    let runs = queue::list(&mut conn, &filter).await?;
+    let page = queue::list(&app.database.pool, &filter, args.limit.clamp(1, 1000)).await?;
+    let runs = page.runs;
     match args.output {
         Format::Json => output::json(&runs.iter().map(show::document).collect::<Vec<_>>())?,
         Format::Table if runs.is_empty() => output::say("no runs"),
@@ -211,10 +218,8 @@ async fn list(args: ListArgs, context: &Context) -> anyhow::Result<u8> {
                 })
                 .collect();
             output::data(&output::table(&["run", "job", "trigger", "tick (UTC)", "state", "outcome", "took"], &[6], rows));
-            if runs.len() as i64 == filter.limit
-                && let Some(last) = runs.last()
-            {
-                output::say(&format!("more: --after {}", last.id));
+            if let Some(next) = page.next {
+                output::say(&format!("more: --after {}", next.id));
             }
         }
     }
@@ -317,8 +322,10 @@ async fn await_result(app: &App, id: Uuid, queue_name: &str, waiting: &Waiting) 
 }
 
 async fn get(app: &App, id: Uuid) -> anyhow::Result<Run> {
-    let mut conn = app.database.pool.acquire().await?;
-    queue::get(&mut conn, id).await?.ok_or_else(|| exit::Failure::usage(format!("there is no run {id}")).into())
+    queue::get(&app.database.pool, id).await.map_err(|e| match e {
+        queue::Error::NotFound(_) => exit::Failure::usage(format!("there is no run {id}; see `steward runs list`")).into(),
+        other => anyhow::Error::new(other),
+    })
 }
 
 /// The run of that id or unique prefix of it.

@@ -2,8 +2,6 @@
 //!
 //! A kind fills an [`Evaluated`]; `runner` commits it. Nothing here writes.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -15,7 +13,7 @@ use crate::db::ab_tests::{LookRow, TestPlan};
 use crate::db::results::{DriftRow, MetricRow};
 use crate::jobs::document::JobDocument;
 use crate::notify::Finding;
-use crate::queue::{InputPin, JobError, Run};
+use crate::queue::{JobError, Run};
 use crate::storage::Storage;
 
 /// What a kind may use while it evaluates.
@@ -33,8 +31,6 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// The run.
     pub run: Run,
-    /// Objects that an earlier attempt read, by role.
-    pub pins: BTreeMap<String, Vec<InputPin>>,
     /// The window that is judged, half open.
     pub window: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The model's version, where the job names a model.

@@ -47,17 +47,19 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         window: spec.time_column.as_ref().and(context.window.filter(|_| role != "reference")),
         filter: spec.filter.clone(),
     };
-    let pins: Vec<Pin> = context.pins.get(role).map(|p| p.iter().map(to_pin).collect()).unwrap_or_default();
+    let pins: Vec<Pin> = pinned(context, role).await?.iter().map(to_pin).collect();
+    let mut replaced = false;
     let dataset = match Dataset::open(&context.storage, source.clone(), &pins).await {
         Err(dataset::Error::Changed { detail, .. }) if !pins.is_empty() => {
             tracing::warn!(run_id = %context.run.id, role, detail, "inputs changed since the first attempt; reading them as they are now");
+            replaced = true;
             Dataset::open(&context.storage, source, &[]).await
         }
         opened => opened,
     }
     .map_err(|e| problem(role, e))?;
     let rows = dataset.row_count().await.map_err(|e| problem(role, e))?;
-    pin(context, role, &dataset).await?;
+    pin(context, role, &dataset, replaced).await?;
     if rows == 0 {
         let of = dataset.uri();
         return Err(Problem::NoData(format!("{role}: no rows in {of}{}", within(context, spec))));
@@ -72,11 +74,18 @@ fn within(context: &Context, spec: &SourceSpec) -> String {
     }
 }
 
-async fn pin(context: &Context, role: &str, dataset: &Dataset) -> Result<(), Problem> {
+async fn pinned(context: &Context, role: &str) -> Result<Vec<InputPin>, Problem> {
+    let mut conn = context.pool.acquire().await.map_err(|e| Problem::Job(e.into()))?;
+    queue::pinned_inputs(&mut conn, context.run.id, role).await.map_err(|e| Problem::Job(e.into()))
+}
+
+async fn pin(context: &Context, role: &str, dataset: &Dataset, replace: bool) -> Result<(), Problem> {
     let pins: Vec<InputPin> = dataset.pins().into_iter().map(from_pin).collect();
-    let unreachable = |e: sqlx::Error| Problem::Job(JobError::transient("database", format!("database: {e}")));
-    let mut conn = context.pool.acquire().await.map_err(unreachable)?;
-    queue::pin_inputs(&mut conn, context.run.id, role, &pins).await.map_err(unreachable)
+    let mut conn = context.pool.acquire().await.map_err(|e| Problem::Job(e.into()))?;
+    if replace {
+        queue::unpin_inputs(&mut conn, context.run.id, role).await.map_err(|e| Problem::Job(e.into()))?;
+    }
+    queue::pin_inputs(&mut conn, context.run.id, role, &pins).await.map_err(|e| Problem::Job(e.into()))
 }
 
 /// Sorts an error of a dataset into outcome, retry or failure.

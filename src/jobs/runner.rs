@@ -51,7 +51,6 @@ impl Handler for Runner {
         })?;
         let mut conn = self.pool.acquire().await.map_err(database)?;
         let model = self.resolve_model(&mut conn, &document).await?;
-        let pins = queue::pinned_inputs(&mut conn, run.id).await.map_err(database)?;
         drop(conn);
 
         let evaluation_context = Context {
@@ -62,12 +61,11 @@ impl Handler for Runner {
             cancel: context.cancel.clone(),
             window: run.window_start.zip(run.window_end),
             run: run.clone(),
-            pins,
             model: model.clone(),
         };
         let evaluated = tokio::select! {
             evaluated = kind.evaluate(&document, &evaluation_context) => evaluated?,
-            () = context.cancel.cancelled() => return Err(JobError::cancelled()),
+            () = context.cancel.cancelled() => return Err(JobError::transient("cancelled", "stopped while it was evaluated")),
         };
         self.commit(&run, &document, model, evaluated).await
     }
@@ -153,12 +151,9 @@ impl Runner {
             outcome: evaluated.outcome.clone(),
             summary: evaluated.summary.clone(),
             bytes_read: Some(i64::try_from(evaluated.bytes_read).unwrap_or(i64::MAX)),
-            peak_memory_bytes: peak_memory_bytes(),
+            peak_memory: peak_memory_bytes(),
         };
-        queue::complete(&mut tx, run.id, run.fence, &completion).await.map_err(|e| match e {
-            queue::Error::FencedOut { .. } => JobError::fenced_out(),
-            other => JobError::transient("database", other.to_string()),
-        })?;
+        queue::complete(&mut tx, run.id, run.fence, &completion).await?;
 
         let origin = results::Origin {
             run_id: run.id,

@@ -40,7 +40,7 @@ pub use enqueue::{Enqueued, enqueue};
 pub use error::Error;
 pub use finish::complete;
 pub use handler::{Handler, JobError, JobErrorKind, RunContext};
-pub use inputs::{InputPin, pin_inputs, pinned_inputs};
+pub use inputs::{InputPin, pin_inputs, pinned_inputs, unpin_inputs};
 pub use ledger::{Cancelled, Cursor, RunFilter, RunPage, attempts, cancel, get, list, retry, wait_for};
 pub use run::{Attempt, Completion, NewRun, Run, State, Trigger};
 pub use work::{drain, work};

@@ -10,14 +10,18 @@ use crate::queue::{self, Run};
 /// Writes a run with its checks, inputs and attempts.
 pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result<()> {
     let mut conn = app.database.pool.acquire().await?;
+    let mut inputs = Vec::new();
+    for role in ["reference", "current"] {
+        inputs.push((role, queue::pinned_inputs(&mut conn, run.id, role).await?));
+    }
+    drop(conn);
     let checks = run_results::checks(&app.database.pool, run.id).await?;
-    let attempts = queue::attempts(&mut conn, run.id).await?;
-    let inputs = queue::pinned_inputs(&mut conn, run.id).await?;
+    let attempts = queue::attempts(&app.database.pool, run.id).await?;
     if format == Format::Json {
         let mut all = document(run);
         all["checks"] = serde_json::to_value(&checks)?;
         all["attempts"] = serde_json::to_value(&attempts)?;
-        all["inputs"] = serde_json::to_value(&inputs)?;
+        all["inputs"] = inputs.iter().map(|(role, pins)| Ok((*role, serde_json::to_value(pins)?))).collect::<anyhow::Result<_>>()?;
         return output::json(&all);
     }
     let model = run.document["model"]["name"].as_str().map(|name| {
@@ -50,7 +54,7 @@ pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result
         .flat_map(|(role, pins)| {
             pins.iter().map(move |p| {
                 vec![
-                    role.clone(),
+                    (*role).to_owned(),
                     p.object.clone(),
                     p.size_bytes.to_string(),
                     p.row_count.map_or_else(|| "-".to_owned(), |n| n.to_string()),
