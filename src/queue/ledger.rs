@@ -136,6 +136,32 @@ pub async fn cancel(conn: &mut PgConnection, run_id: Uuid) -> Result<Cancelled, 
     }
 }
 
+/// A run of a job that may still do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its identity.
+    pub id: Uuid,
+    /// waiting_data, available or leased.
+    pub state: String,
+}
+
+/// The unfinished runs of a job that stand for its present, oldest first: back-fills and replays do not count.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unfinished_of_job(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Unfinished>, Error> {
+    Ok(sqlx::query_as!(
+        Unfinished,
+        "SELECT id, state FROM runs
+         WHERE job_id = $1 AND state IN ('waiting_data', 'available', 'leased')
+           AND trigger NOT IN ('backfill', 'replay')
+         ORDER BY created_at, id",
+        job_id,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Repeats a finished run on `queue` as a new one with the same document and window; `parent_id` names the old one.
 ///
 /// The new run reads its inputs afresh: what was pinned belongs to the old one.

@@ -41,6 +41,8 @@ pub use error::Error;
 pub use finish::complete;
 pub use handler::{Handler, JobError, JobErrorKind, RunContext};
 pub use inputs::{InputPin, pin_inputs, pinned_inputs, unpin_inputs};
-pub use ledger::{Cancelled, Cursor, RunFilter, RunPage, attempts, cancel, get, list, retry, wait_for};
+pub use ledger::{
+    Cancelled, Cursor, RunFilter, RunPage, Unfinished, attempts, cancel, get, list, retry, unfinished_of_job, wait_for,
+};
 pub use run::{Attempt, Completion, NewRun, Run, State, Trigger};
 pub use work::{drain, work};
