@@ -43,7 +43,7 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
     if role != Role::Worker && !args.no_apply {
         let dir = app.settings.jobs.dir.clone();
         if dir.is_dir() {
-            let applied = jobs::store::apply_dir(&app, &dir).await?;
+            let applied = jobs::store::apply_dir(&app.database.pool, &app.clock, &app.settings, &dir).await?;
             tracing::info!(jobs = applied, dir = %dir.display(), "applied the job files");
         } else {
             tracing::warn!(dir = %dir.display(), "no folder of job files; running the jobs that the database has");

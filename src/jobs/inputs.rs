@@ -11,7 +11,7 @@ use crate::jobs::document::SourceSpec;
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::notify::{Finding, FindingStatus, Severity};
 use crate::queue::{self, InputPin, JobError};
-use crate::schedule;
+use crate::schedule::{self, TemplateValues};
 
 /// Why an input cannot be judged.
 #[derive(Debug)]
@@ -29,11 +29,9 @@ pub enum Problem {
 /// # Errors
 /// See [`Problem`].
 pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Dataset, Problem> {
-    let uri = match context.window {
-        Some(window) => schedule::resolve_template(&spec.uri, window)
-            .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?,
-        None => spec.uri.clone(),
-    };
+    let values = TemplateValues { window: context.window, tick: context.run.tick_at, timezone: chrono_tz::UTC };
+    let uri = schedule::resolve_template(&spec.uri, &values)
+        .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?;
     let format = match &spec.format {
         Some(name) => Some(Format::parse(name).ok_or_else(|| {
             Problem::Job(JobError::permanent("invalid_document", format!("{role}: there is no format `{name}`")))

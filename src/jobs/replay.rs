@@ -18,7 +18,7 @@ use crate::db::replays;
 use crate::jobs::document::JobDocument;
 use crate::jobs::ticks::{self, Occasion};
 use crate::queue::{self, Trigger};
-use crate::schedule::{self, CronSchedule};
+use crate::schedule::{CronError, CronSchedule, WindowError, ticks_between};
 
 /// How often the end of a tick's runs is looked for.
 const POLL: Duration = Duration::from_millis(15);
@@ -42,9 +42,12 @@ pub enum Error {
     /// Another replay is under way.
     #[error("another replay is running on this database; wait for it, or stop it")]
     Busy,
-    /// Cron, windows, templates.
+    /// The cron expression.
     #[error(transparent)]
-    Schedule(#[from] schedule::Error),
+    Cron(#[from] CronError),
+    /// The data window.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// The queue.
     #[error(transparent)]
     Queue(#[from] queue::Error),
@@ -78,7 +81,7 @@ pub fn plan(jobs: &[Job], from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<
         let cron = CronSchedule::parse(expression, &document.timezone)?;
         let just_before = from - chrono::Duration::microseconds(1);
         let mut previous = cron.previous(from).unwrap_or(from);
-        for tick in cron.between(just_before, to) {
+        for tick in ticks_between(&cron, just_before, to) {
             planned.push(Planned { tick, previous, job: index });
             previous = tick;
         }

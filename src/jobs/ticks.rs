@@ -6,12 +6,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::jobs::document::{JobDocument, SourceSpec};
+use crate::jobs::document::JobDocument;
 use crate::queue::{NewRun, Trigger};
-use crate::schedule::{self, RunFactory, ScheduledJob};
-
-/// Half-open interval of time.
-pub type Window = (DateTime<Utc>, DateTime<Utc>);
+use crate::schedule::{self, JobRow, Planned, RunFactory, Window, WindowError};
 
 /// How a run comes about.
 #[derive(Debug, Clone)]
@@ -38,7 +35,7 @@ pub struct Occasion {
 ///
 /// # Errors
 /// When the document's window cannot be resolved; says which key.
-pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion) -> Result<NewRun, schedule::Error> {
+pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion) -> Result<NewRun, WindowError> {
     let window = match (occasion.window, occasion.tick) {
         (Some(window), _) => Some(window),
         (None, Some(tick)) => Some(window_at(document, occasion.previous.unwrap_or(tick), tick)?),
@@ -73,12 +70,12 @@ pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion
 ///
 /// # Errors
 /// When the window cannot be parsed.
-pub fn window_at(document: &JobDocument, previous: DateTime<Utc>, tick: DateTime<Utc>) -> Result<Window, schedule::Error> {
+pub fn window_at(document: &JobDocument, previous: DateTime<Utc>, tick: DateTime<Utc>) -> Result<Window, WindowError> {
     if let Some(starts) = document.ab_test.as_ref().and_then(|ab| ab.starts) {
         let end = document.ab_test.as_ref().and_then(|ab| ab.ends).map_or(tick, |ends| ends.min(tick));
         return Ok((starts.min(end), end));
     }
-    let spec = document.data.current.as_ref().and_then(|s: &SourceSpec| s.window.as_deref());
+    let spec = document.data.current.as_ref().and_then(|s| s.window.as_deref());
     let timezone = document.timezone.parse().unwrap_or(chrono_tz::UTC);
     schedule::window_of(spec, previous, tick, timezone)
 }
@@ -98,23 +95,19 @@ impl DocumentRuns {
 }
 
 impl RunFactory for DocumentRuns {
-    fn run_for(
-        &self,
-        job: &ScheduledJob,
-        previous: DateTime<Utc>,
-        tick: DateTime<Utc>,
-    ) -> Result<NewRun, Box<dyn std::error::Error + Send + Sync>> {
-        let document: JobDocument = serde_json::from_value(job.document.clone())?;
+    fn new_run(&self, job: &JobRow, planned: &Planned) -> Result<NewRun, String> {
+        let document: JobDocument =
+            serde_json::from_value(job.document.clone()).map_err(|e| format!("{}: {e}; apply the job again", job.name))?;
         let occasion = Occasion {
             trigger: Trigger::Schedule,
             queue: self.queue.clone(),
-            tick: Some(tick),
-            previous: Some(previous),
+            tick: Some(planned.tick),
+            previous: Some(planned.previous_tick),
             window: None,
             notifies: true,
             submitted_by: None,
             idempotency_key: None,
         };
-        Ok(new_run(Some(job.job_id), &document, &occasion)?)
+        new_run(Some(job.id), &document, &occasion).map_err(|e| e.to_string())
     }
 }

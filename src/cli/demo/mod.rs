@@ -100,7 +100,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 
     output::say("2. Registering the models and applying the job files ...");
     register_models(&present.database.pool).await?;
-    jobs::store::apply_dir(&present, &args.jobs).await?;
+    jobs::store::apply_dir(&present.database.pool, &present.clock, &present.settings, &args.jobs).await?;
     let all = jobs::store::active(&present.database.pool).await?;
 
     let (from, to) = range();
