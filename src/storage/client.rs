@@ -73,9 +73,7 @@ fn s3(bucket: &str, settings: &StorageSettings) -> AmazonS3Builder {
         builder = builder.with_region(&s3.region);
     }
     if !s3.access_key_id.is_empty() {
-        builder = builder
-            .with_access_key_id(&s3.access_key_id)
-            .with_secret_access_key(s3.secret_access_key.expose());
+        builder = builder.with_access_key_id(&s3.access_key_id).with_secret_access_key(s3.secret_access_key.expose());
     }
     if !s3.session_token.is_empty() {
         builder = builder.with_token(s3.session_token.expose());

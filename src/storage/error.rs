@@ -15,7 +15,9 @@ pub enum Error {
         hint: String,
     },
     /// The bucket or container does not exist.
-    #[error("bucket `{bucket}` of `{uri}` does not exist: check its name, the endpoint and the region under `{section}`")]
+    #[error(
+        "bucket `{bucket}` of `{uri}` does not exist: check its name, the endpoint and the region under `{section}`"
+    )]
     NoBucket {
         /// The URI as asked for.
         uri: String,
@@ -101,9 +103,10 @@ impl Error {
         let uri = uri.to_owned();
         match error.kind() {
             std::io::ErrorKind::NotFound => Self::NotFound { uri, hint: "no such file".into() },
-            std::io::ErrorKind::PermissionDenied => {
-                Self::Denied { uri, reason: "the operating system denies it: check the owner and mode of the file".into() }
-            }
+            std::io::ErrorKind::PermissionDenied => Self::Denied {
+                uri,
+                reason: "the operating system denies it: check the owner and mode of the file".into(),
+            },
             std::io::ErrorKind::UnexpectedEof => {
                 Self::Changed { uri, detail: "it is shorter than when it was listed".into() }
             }

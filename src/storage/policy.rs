@@ -70,10 +70,7 @@ impl Policy {
 fn parse_root(text: &str) -> Result<Location, Error> {
     // A whole bucket or host is a valid root, though not a valid object.
     let with_path = match text.split_once("://") {
-        Some(("memory", rest)) if rest.trim_matches('/').is_empty() => {
-            return Location::parse("memory://-").map(|location| location.with_path(""));
-        }
-        Some((scheme, rest)) if scheme != "file" && !rest.trim_end_matches('/').contains('/') => {
+        Some((scheme, rest)) if !matches!(scheme, "file" | "memory") && !rest.trim_end_matches('/').contains('/') => {
             format!("{scheme}://{}/-", rest.trim_end_matches('/'))
         }
         _ => return Location::parse(text),
