@@ -265,7 +265,9 @@ mod tests {
     fn limits_hold_their_ends_only_when_included() {
         assert!(Limits::SHARE.hold(0.0) && Limits::SHARE.hold(1.0));
         assert!(!Limits::OPEN_SHARE.hold(0.0) && !Limits::OPEN_SHARE.hold(1.0));
-        assert!(!Limits::POSITIVE.hold(0.0) && !Limits::POSITIVE.hold(f64::INFINITY) && !Limits::POSITIVE.hold(f64::NAN));
+        assert!(
+            !Limits::POSITIVE.hold(0.0) && !Limits::POSITIVE.hold(f64::INFINITY) && !Limits::POSITIVE.hold(f64::NAN)
+        );
         assert!(!Limits::ANY.hold(f64::NAN));
         assert!(Limits::between(2.0, 100.0).hold(100.0));
     }

@@ -65,7 +65,8 @@ pub fn parse(source_name: &str, text: &str, checks: Checks<'_>) -> Reading {
             diagnostics
         }
         (Err(error), _) if reader.diagnostics.is_empty() => {
-            let message = format!("the field tables and the types of documents disagree (a mistake in Steward): {error}");
+            let message =
+                format!("the field tables and the types of documents disagree (a mistake in Steward): {error}");
             vec![Diagnostic::new(&source, 0..0, Code::InvalidValue, message)]
         }
         _ => {
@@ -91,12 +92,16 @@ fn walk(reader: &mut Reader<'_>, table: &DeTable<'_>, kind: Option<&'static dyn 
             Some(kind) if kind.name() != name => {
                 let message = format!("`[{name}]` does not belong to `kind = \"{}\"`", kind.name());
                 let hint = format!("remove it, or say `kind = \"{name}\"`");
-                reader.diagnostics.push(Diagnostic::new(reader.source, key.span(), Code::WrongSection, message).hint(hint));
+                reader
+                    .diagnostics
+                    .push(Diagnostic::new(reader.source, key.span(), Code::WrongSection, message).hint(hint));
             }
             // Without a kind that exists every section is read by its own table.
             _ => {
                 path.push(name.to_owned());
-                reader.places.insert(path.clone(), Place { key: Some(key.span()), value: value.span(), items: Vec::new() });
+                reader
+                    .places
+                    .insert(path.clone(), Place { key: Some(key.span()), value: value.span(), items: Vec::new() });
                 let section = read_section(reader, section_kind.section(), value.get_ref(), value.span(), &mut path);
                 if kind.is_some() {
                     read.insert(name.to_owned(), section);
@@ -111,7 +116,13 @@ fn walk(reader: &mut Reader<'_>, table: &DeTable<'_>, kind: Option<&'static dyn 
     Value::Object(read)
 }
 
-fn read_section(reader: &mut Reader<'_>, section: &'static Section, value: &DeValue<'_>, span: Range<usize>, path: &mut Vec<String>) -> Value {
+fn read_section(
+    reader: &mut Reader<'_>,
+    section: &'static Section,
+    value: &DeValue<'_>,
+    span: Range<usize>,
+    path: &mut Vec<String>,
+) -> Value {
     if let DeValue::Table(table) = value {
         return Value::Object(reader.section(section, table, path, &[]));
     }
@@ -125,8 +136,12 @@ fn read_section(reader: &mut Reader<'_>, section: &'static Section, value: &DeVa
 /// A kind's section that is not there: fine when nothing in it is required.
 fn absent_section(reader: &mut Reader<'_>, kind: &'static dyn Kind, table: &DeTable<'_>) -> Value {
     let section = kind.section();
-    let required: Vec<&str> =
-        section.fields.iter().filter(|field| matches!(field.presence, Presence::Required)).map(|field| field.key).collect();
+    let required: Vec<&str> = section
+        .fields
+        .iter()
+        .filter(|field| matches!(field.presence, Presence::Required))
+        .map(|field| field.key)
+        .collect();
     let path = vec![section.name.to_owned()];
     if required.is_empty() {
         return Value::Object(reader.section(section, &DeTable::new(), &mut path.clone(), &[]));
@@ -153,7 +168,9 @@ fn review_all(document: &JobDocument, kind: &'static dyn Kind, review: &mut Revi
         match (kind.inputs().contains(&key), source.is_some()) {
             (true, false) => {
                 let message = format!("`kind = \"{}\"` needs `{key}` in `[data]`", kind.name());
-                review.at_key(&["data"], Code::MissingKey, message, |d| d.hint(format!("add `{key} = {{ uri = \"...\" }}`")));
+                review.at_key(&["data"], Code::MissingKey, message, |d| {
+                    d.hint(format!("add `{key} = {{ uri = \"...\" }}`"))
+                });
             }
             (false, true) => {
                 let message = format!("`kind = \"{}\"` does not read `{key}`", kind.name());

@@ -60,7 +60,8 @@ impl<'a> Reader<'a> {
         for field in section.fields {
             path.push(field.key.to_owned());
             if let Some((key, value)) = table.get_key_value(field.key) {
-                self.places.insert(path.clone(), Place { key: Some(key.span()), value: value.span(), items: Vec::new() });
+                self.places
+                    .insert(path.clone(), Place { key: Some(key.span()), value: value.span(), items: Vec::new() });
                 let value = self.value(&field.shape, value, path);
                 read.insert(stored_key(field), value);
             } else if let Some(value) = self.absent(section, field, path) {
@@ -84,7 +85,7 @@ impl<'a> Reader<'a> {
             Presence::Default(literal) => Some(default_value(&field.shape, literal, self.checks)),
             Presence::Required => {
                 let at = self.places.get(&path[..path.len() - 1]).cloned().unwrap_or_default();
-                let holder = if path.len() == 1 { "the job".to_owned() } else { format!("`{}`", section.name) };
+                let holder = if path.len() == 1 { "the job".to_owned() } else { format!("`[{}]`", section.name) };
                 let hint = match &field.shape {
                     Shape::Section(inner) => format!("add a table `[{}]`", inner.name),
                     Shape::Choice(choices) => {
@@ -101,7 +102,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unknown_key(&mut self, section: &'static Section, others: &[&'static str], key: &Spanned<std::borrow::Cow<'_, str>>) {
+    fn unknown_key(
+        &mut self,
+        section: &'static Section,
+        others: &[&'static str],
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+    ) {
         let name: &str = key.get_ref();
         let at_top = std::ptr::eq(section, &super::sections::ROOT);
         let keys = || section.fields.iter().map(|field| field.key).chain(others.iter().copied());
@@ -112,9 +118,13 @@ impl<'a> Reader<'a> {
         } else {
             format!("known here: {}", quoted(keys()))
         };
-        let message =
-            if at_top { format!("a job has no key `{name}`") } else { format!("`{}` has no key `{name}`", section.name) };
-        self.diagnostics.push(Diagnostic::new(self.source, key.span(), Code::UnknownKey, message).label("unknown key").hint(hint));
+        let message = if at_top {
+            format!("a job has no key `{name}`")
+        } else {
+            format!("`[{}]` has no key `{name}`", section.name)
+        };
+        self.diagnostics
+            .push(Diagnostic::new(self.source, key.span(), Code::UnknownKey, message).label("unknown key").hint(hint));
     }
 
     /// Reads one value; a stand-in when it is wrong.
@@ -127,7 +137,7 @@ impl<'a> Reader<'a> {
             (Shape::Map(keys, of), DeValue::Table(table)) => self.map(*keys, of, table, path),
             (Shape::List(of), DeValue::Array(items)) => self.list(of, items, path, true),
             (Shape::Sequence(of), DeValue::Array(items)) => self.list(of, items, path, false),
-            _ => match self.scalar(shape, value, path) {
+            _ => match self.scalar(shape, value, &format!("`{}`", name_of(path))) {
                 Ok(read) => read,
                 Err(diagnostic) => {
                     self.diagnostics.push(*diagnostic);
@@ -175,12 +185,16 @@ impl<'a> Reader<'a> {
     }
 
     fn list(&mut self, of: &'static Shape, items: &[Spanned<DeValue<'_>>], path: &Path, distinct: bool) -> Value {
+        let what = format!("an item of `{}`", name_of(path));
         let mut read: Vec<Value> = Vec::new();
         for item in items {
-            match self.scalar(of, item, path) {
+            match self.scalar(of, item, &what) {
                 Ok(value) if distinct && read.contains(&value) => {
                     let message = format!("{value} is listed twice in `{}`", name_of(path));
-                    self.diagnostics.push(Diagnostic::new(self.source, item.span(), Code::InvalidValue, message).hint("remove one of the two"));
+                    self.diagnostics.push(
+                        Diagnostic::new(self.source, item.span(), Code::InvalidValue, message)
+                            .hint("remove one of the two"),
+                    );
                 }
                 Ok(value) => {
                     if let (Some(place), Some(text)) = (self.places.get_mut(path), value.as_str()) {
@@ -218,7 +232,10 @@ fn stand_in(shape: &Shape, text: Option<&str>) -> Value {
         Shape::Map(..) => json!({}),
         Shape::Choice(choices) => json!(choices.first().map_or("", |choice| choice.word)),
         Shape::Section(section) | Shape::Short(section) => {
-            let required = section.fields.iter().filter(|field| matches!(field.presence, Presence::Required | Presence::Default(_)));
+            let required = section
+                .fields
+                .iter()
+                .filter(|field| matches!(field.presence, Presence::Required | Presence::Default(_)));
             Value::Object(required.map(|field| (stored_key(field), stand_in(&field.shape, None))).collect())
         }
         _ => json!(text.unwrap_or("?")),
@@ -226,7 +243,7 @@ fn stand_in(shape: &Shape, text: Option<&str>) -> Value {
 }
 
 /// The last key, for messages.
-pub(super) fn name_of(path: &[String]) -> &str {
+fn name_of(path: &[String]) -> &str {
     path.last().map_or("", String::as_str)
 }
 

@@ -30,7 +30,13 @@ impl<'a> Review<'a> {
     }
 
     /// Reports a mistake at the value of `path` (or at the nearest table that holds it).
-    pub fn at(&mut self, path: &[&str], code: Code, message: impl Into<String>, more: impl FnOnce(Diagnostic) -> Diagnostic) {
+    pub fn at(
+        &mut self,
+        path: &[&str],
+        code: Code,
+        message: impl Into<String>,
+        more: impl FnOnce(Diagnostic) -> Diagnostic,
+    ) {
         if self.is_sound(path) {
             let (span, _) = self.spans(path);
             self.report(span, code, message, more);
@@ -38,7 +44,13 @@ impl<'a> Review<'a> {
     }
 
     /// Reports a mistake at the key of `path`.
-    pub fn at_key(&mut self, path: &[&str], code: Code, message: impl Into<String>, more: impl FnOnce(Diagnostic) -> Diagnostic) {
+    pub fn at_key(
+        &mut self,
+        path: &[&str],
+        code: Code,
+        message: impl Into<String>,
+        more: impl FnOnce(Diagnostic) -> Diagnostic,
+    ) {
         if self.is_sound(path) {
             let (value, key) = self.spans(path);
             self.report(key.unwrap_or(value), code, message, more);
@@ -72,7 +84,13 @@ impl<'a> Review<'a> {
         }
     }
 
-    fn report(&mut self, span: Range<usize>, code: Code, message: impl Into<String>, more: impl FnOnce(Diagnostic) -> Diagnostic) {
+    fn report(
+        &mut self,
+        span: Range<usize>,
+        code: Code,
+        message: impl Into<String>,
+        more: impl FnOnce(Diagnostic) -> Diagnostic,
+    ) {
         self.reader.diagnostics.push(more(Diagnostic::new(self.reader.source, span, code, message)));
     }
 

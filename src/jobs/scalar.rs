@@ -14,7 +14,7 @@ use toml::value::{Datetime, Offset};
 use super::diagnostic::{Code, Diagnostic};
 use super::field::{Limits, Shape, Vocabulary};
 use super::known::Fault;
-use super::reader::{Path, Reader, name_of, quoted};
+use super::reader::{Reader, quoted};
 use super::suggest::{closest, closest_time_zone};
 
 const SCHEMES: &[&str] = &["file", "s3", "gs", "az", "http", "https", "memory"];
@@ -23,8 +23,8 @@ const SCHEMES: &[&str] = &["file", "s3", "gs", "az", "http", "https", "memory"];
 type Read = Result<Value, Box<Diagnostic>>;
 
 impl Reader<'_> {
-    /// Reads a value that is no table and no list.
-    pub(super) fn scalar(&self, shape: &'static Shape, value: &Spanned<DeValue<'_>>, path: &Path) -> Read {
+    /// Reads a value that is no table and no list; `what` names it in messages.
+    pub(super) fn scalar(&self, shape: &'static Shape, value: &Spanned<DeValue<'_>>, what: &str) -> Read {
         let span = value.span();
         match (shape, value.get_ref()) {
             (Shape::Boolean, DeValue::Boolean(value)) => Ok(json!(value)),
@@ -33,55 +33,73 @@ impl Reader<'_> {
                 match number {
                     #[allow(clippy::cast_precision_loss)] // limits are small
                     Some(number) if limits.hold(number as f64) => Ok(json!(number)),
-                    _ => Err(self.out_of_range(*limits, span, path)),
+                    _ => Err(self.out_of_range(*limits, span, what)),
                 }
             }
             (Shape::Number(limits), DeValue::Integer(_) | DeValue::Float(_)) => {
                 let number = match value.get_ref() {
-                    DeValue::Integer(digits) => i128::from_str_radix(digits.as_str(), digits.radix()).ok().map(|n| n as f64),
+                    DeValue::Integer(digits) => {
+                        i128::from_str_radix(digits.as_str(), digits.radix()).ok().map(|n| n as f64)
+                    }
                     DeValue::Float(digits) => digits.as_str().parse::<f64>().ok(),
                     _ => None,
                 };
                 match number {
                     Some(number) if limits.hold(number) => Ok(json!(number)),
                     Some(number) if !number.is_finite() => {
-                        let message = format!("`{}` must be a finite number", name_of(path));
+                        let message = format!("{} must be a finite number", what);
                         Err(self.fault(span, Code::OutOfRange, message).hint_opt(range_hint(*limits)).into())
                     }
-                    _ => Err(self.out_of_range(*limits, span, path)),
+                    _ => Err(self.out_of_range(*limits, span, what)),
                 }
             }
             (Shape::Scalar, DeValue::Boolean(value)) => Ok(json!(value.to_string())),
-            (Shape::Scalar, DeValue::Integer(digits)) if digits.radix() == 10 => Ok(json!(digits.as_str().trim_start_matches('+'))),
-            (Shape::Instant, DeValue::Datetime(when)) => self.instant(when, span, path),
+            (Shape::Scalar, DeValue::Integer(digits)) if digits.radix() == 10 => {
+                Ok(json!(digits.as_str().trim_start_matches('+')))
+            }
+            (Shape::Instant, DeValue::Datetime(when)) => self.instant(when, span, what),
             (
-                Shape::Text | Shape::Name | Shape::Version | Shape::Choice(_) | Shape::Word(_) | Shape::Scalar | Shape::Duration(_)
-                | Shape::Cron | Shape::TimeZone | Shape::Window | Shape::Uri | Shape::Instant,
+                Shape::Text
+                | Shape::Name
+                | Shape::Version
+                | Shape::Choice(_)
+                | Shape::Word(_)
+                | Shape::Scalar
+                | Shape::Duration(_)
+                | Shape::Cron
+                | Shape::TimeZone
+                | Shape::Window
+                | Shape::Uri
+                | Shape::Instant,
                 DeValue::String(text),
-            ) => self.text(shape, text, span, path),
-            (_, found) => Err(self.wrong_type(shape, found, span, path)),
+            ) => self.text(shape, text, span, what),
+            (_, found) => Err(self.wrong_type(shape, found, span, what)),
         }
     }
 
-    fn text(&self, shape: &'static Shape, text: &str, span: Range<usize>, path: &Path) -> Read {
-        let name = name_of(path);
+    fn text(&self, shape: &'static Shape, text: &str, span: Range<usize>, what: &str) -> Read {
         if text.trim().is_empty() {
-            return Err(self.fault(span, Code::InvalidValue, format!("`{name}` is empty")).hint(format!("it must be {}", shape.expected())).into());
+            return Err(self
+                .fault(span, Code::InvalidValue, format!("{what} is empty"))
+                .hint(format!("it must be {}", shape.expected()))
+                .into());
         }
         match shape {
             Shape::Name => {
                 if !is_name(text) {
                     return Err(self
-                        .fault(span, Code::InvalidValue, format!("`{name}` is not a name"))
+                        .fault(span, Code::InvalidValue, format!("{what} is not a name"))
                         .hint("letters, digits, `.`, `_` and `-`, at most 128, a letter or digit first")
                         .into());
                 }
             }
             Shape::Version => {
                 if let Err(error) = semver::Version::parse(text) {
-                    let padded = [format!("{text}.0"), format!("{text}.0.0"), text.trim_start_matches(['v', 'V']).to_owned()];
+                    let padded =
+                        [format!("{text}.0"), format!("{text}.0.0"), text.trim_start_matches(['v', 'V']).to_owned()];
                     let near = padded.iter().find(|candidate| semver::Version::parse(candidate).is_ok());
-                    let hint = near.map_or("three numbers such as `1.2.0`".to_owned(), |near| format!("did you mean `{near}`?"));
+                    let hint = near
+                        .map_or("three numbers such as `1.2.0`".to_owned(), |near| format!("did you mean `{near}`?"));
                     let message = format!("`{text}` is not a version by Semantic Versioning: {error}");
                     return Err(self.fault(span, Code::InvalidValue, message).hint(hint).into());
                 }
@@ -89,13 +107,19 @@ impl Reader<'_> {
             Shape::Choice(choices) => {
                 if !choices.iter().any(|choice| choice.word == text) {
                     let words = || choices.iter().map(|choice| choice.word);
-                    return Err(self.unknown_word(Code::UnknownValue, &format!("`{name}` cannot be `{text}`"), text, words, span).into());
+                    return Err(self
+                        .unknown_word(Code::UnknownValue, &format!("{what} cannot be `{text}`"), text, words, span)
+                        .into());
                 }
             }
             Shape::Word(vocabulary) => self.word(*vocabulary, text, span)?,
             Shape::Duration(least) => match super::duration::parse(text) {
                 Ok(seconds) if seconds >= *least => return Ok(json!(seconds)),
-                Ok(_) => return Err(self.fault(span, Code::OutOfRange, format!("`{name}` must be at least {least} s")).into()),
+                Ok(_) => {
+                    return Err(self
+                        .fault(span, Code::OutOfRange, format!("{what} must be at least {least} s"))
+                        .into());
+                }
                 Err(why) => {
                     let message = format!("the duration `{text}` {why}");
                     let hint = "a number and `s`, `m`, `h`, `d` or `w`, such as `\"90s\"`, `\"6h\"` or `\"1h30m\"`";
@@ -120,8 +144,8 @@ impl Reader<'_> {
             }
             Shape::Instant => {
                 return match text.parse::<Datetime>() {
-                    Ok(when) => self.instant(&when, span, path),
-                    Err(_) => Err(self.bad_instant(span, path)),
+                    Ok(when) => self.instant(&when, span, what),
+                    Err(_) => Err(self.bad_instant(span, what)),
                 };
             }
             _ => {}
@@ -133,11 +157,17 @@ impl Reader<'_> {
     pub(super) fn word(&self, vocabulary: Vocabulary, word: &str, span: Range<usize>) -> Result<(), Box<Diagnostic>> {
         let known = self.checks.known;
         let (what, code, words): (_, _, Vec<&str>) = match vocabulary {
-            Vocabulary::DriftMethod => {
-                ("drift method", Code::UnknownMethod, known.drift_methods.iter().map(|method| method.name.as_str()).collect())
+            Vocabulary::DriftMethod => (
+                "drift method",
+                Code::UnknownMethod,
+                known.drift_methods.iter().map(|method| method.name.as_str()).collect(),
+            ),
+            Vocabulary::Metric => {
+                ("metric", Code::UnknownMetric, known.metrics.iter().map(|metric| metric.name.as_str()).collect())
             }
-            Vocabulary::Metric => ("metric", Code::UnknownMetric, known.metrics.iter().map(|metric| metric.name.as_str()).collect()),
-            Vocabulary::AbTest => ("statistical test", Code::UnknownTest, known.ab_tests.iter().map(String::as_str).collect()),
+            Vocabulary::AbTest => {
+                ("statistical test", Code::UnknownTest, known.ab_tests.iter().map(String::as_str).collect())
+            }
             Vocabulary::Channel => match &known.channels {
                 Some(channels) => ("channel", Code::UnknownChannel, channels.iter().map(String::as_str).collect()),
                 None => return Ok(()),
@@ -180,31 +210,37 @@ impl Reader<'_> {
     }
 
     /// Turns another part's fault into a diagnostic at the part of the text that it is about.
-    fn checked(&self, answer: Result<(), Fault>, code: Code, text: &str, span: Range<usize>) -> Result<(), Box<Diagnostic>> {
+    fn checked(
+        &self,
+        answer: Result<(), Fault>,
+        code: Code,
+        text: &str,
+        span: Range<usize>,
+    ) -> Result<(), Box<Diagnostic>> {
         let Err(fault) = answer else { return Ok(()) };
         let at = inside(&self.source.text, &span, text, fault.part);
         Err(self.fault(at, code, fault.message).hint_opt(fault.hint).into())
     }
 
-    fn instant(&self, when: &Datetime, span: Range<usize>, path: &Path) -> Read {
+    fn instant(&self, when: &Datetime, span: Range<usize>, what: &str) -> Read {
         match instant(when, self.timezone) {
             Some(instant) => Ok(json!(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true))),
-            None => Err(self.bad_instant(span, path)),
+            None => Err(self.bad_instant(span, what)),
         }
     }
 
-    fn bad_instant(&self, span: Range<usize>, path: &Path) -> Box<Diagnostic> {
-        let message = format!("`{}` is not an instant of the time zone {}", name_of(path), self.timezone.name());
+    fn bad_instant(&self, span: Range<usize>, what: &str) -> Box<Diagnostic> {
+        let message = format!("{} is not an instant of the time zone {}", what, self.timezone.name());
         self.fault(span, Code::InvalidValue, message).hint(format!("it must be {}", Shape::Instant.expected())).into()
     }
 
-    fn out_of_range(&self, limits: Limits, span: Range<usize>, path: &Path) -> Box<Diagnostic> {
+    fn out_of_range(&self, limits: Limits, span: Range<usize>, what: &str) -> Box<Diagnostic> {
         let words = limits.words();
         let words = if words.is_empty() { "a number that fits".to_owned() } else { words };
-        self.fault(span, Code::OutOfRange, format!("`{}` must be {words}", name_of(path))).into()
+        self.fault(span, Code::OutOfRange, format!("{} must be {words}", what)).into()
     }
 
-    fn wrong_type(&self, shape: &Shape, found: &DeValue<'_>, span: Range<usize>, path: &Path) -> Box<Diagnostic> {
+    fn wrong_type(&self, shape: &Shape, found: &DeValue<'_>, span: Range<usize>, what: &str) -> Box<Diagnostic> {
         let found_words = match found {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
@@ -226,13 +262,14 @@ impl Reader<'_> {
             (Shape::List(_), DeValue::String(text)) => Some(format!("put it into brackets: `[\"{text}\"]`")),
             (Shape::Duration(_), DeValue::Integer(digits)) => Some(format!("say the unit: `\"{}s\"`", digits.as_str())),
             (Shape::Scalar, _) => Some("write it in quotes, as it stands in the data".to_owned()),
-            (Shape::Version | Shape::Text | Shape::Name, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)) => {
-                Some("write it in quotes".to_owned())
-            }
+            (
+                Shape::Version | Shape::Text | Shape::Name,
+                DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_),
+            ) => Some("write it in quotes".to_owned()),
             _ => None,
         };
-        let message = format!("`{}` must be {expected}, not {found_words}", name_of(path));
-        self.fault(span, Code::WrongType, message).label(format!("{found_words}")).hint_opt(hint).into()
+        let message = format!("{} must be {expected}, not {found_words}", what);
+        self.fault(span, Code::WrongType, message).label(found_words).hint_opt(hint).into()
     }
 
     fn fault(&self, span: Range<usize>, code: Code, message: impl Into<String>) -> Diagnostic {
@@ -300,7 +337,11 @@ mod tests {
         assert_eq!(at("2013-04-01T00:00:00Z", "America/New_York").unwrap(), "2013-04-01T00:00:00+00:00");
         assert_eq!(at("2013-04-01T00:00:00+02:00", "America/New_York").unwrap(), "2013-03-31T22:00:00+00:00");
         assert_eq!(at("2013-03-10T02:30:00", "America/New_York"), None, "the hour that spring leaves out");
-        assert_eq!(at("2013-11-03T01:30:00", "America/New_York").unwrap(), "2013-11-03T05:30:00+00:00", "the first of two");
+        assert_eq!(
+            at("2013-11-03T01:30:00", "America/New_York").unwrap(),
+            "2013-11-03T05:30:00+00:00",
+            "the first of two"
+        );
         assert_eq!(at("06:00:00", "UTC"), None);
     }
 

@@ -7,7 +7,7 @@ use super::field::{Choice, Field, Keys, Limits, Presence, Section, Shape, Vocabu
 /// The top of a document, without the sections of the kinds.
 pub static ROOT: Section = Section {
     name: "job",
-    doc: "The top of the file: what the job is, when it runs, whom it tells.",
+    doc: "What the job is, when it runs, whom it tells.",
     fields: &[
         Field {
             key: "name",
@@ -27,7 +27,12 @@ pub static ROOT: Section = Section {
             doc: "Who answers for the job: a person or a team.",
             presence: Presence::Optional,
         },
-        Field { key: "kind", shape: Shape::Choice(super::kinds::CHOICES), doc: "What the job judges.", presence: Presence::Required },
+        Field {
+            key: "kind",
+            shape: Shape::Choice(super::kinds::CHOICES),
+            doc: "What the job judges.",
+            presence: Presence::Required,
+        },
         Field {
             key: "schedule",
             shape: Shape::Cron,
@@ -118,7 +123,12 @@ static MODEL: Section = Section {
     name: "model",
     doc: "A model of the registry, by version or by the stage that names one when the job runs.",
     fields: &[
-        Field { key: "name", shape: Shape::Name, doc: "Name of the model in the registry.", presence: Presence::Required },
+        Field {
+            key: "name",
+            shape: Shape::Name,
+            doc: "Name of the model in the registry.",
+            presence: Presence::Required,
+        },
         Field {
             key: "version",
             shape: Shape::Version,

@@ -20,7 +20,8 @@ pub fn closest_time_zone(name: &str) -> Option<&'static str> {
     let spaced = name.replace(' ', "_");
     let names = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     let by_city = names().find(|zone| {
-        zone.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(&spaced)) || zone.eq_ignore_ascii_case(&spaced)
+        zone.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(&spaced))
+            || zone.eq_ignore_ascii_case(&spaced)
     });
     by_city.or_else(|| closest(&spaced, names()))
 }
@@ -31,8 +32,7 @@ fn fold(word: &str) -> String {
 
 fn distance(word: &str, candidate: &str) -> usize {
     // A word that is the beginning of another, or its other way round, is near whatever its length.
-    let shorter = word.len().min(candidate.len());
-    if shorter >= 3 && (candidate.starts_with(word) || word.starts_with(candidate)) {
+    if (word.len() >= 2 && candidate.starts_with(word)) || (candidate.len() >= 3 && word.starts_with(candidate)) {
         return 1;
     }
     strsim::damerau_levenshtein(word, candidate)
@@ -52,7 +52,8 @@ mod tests {
         assert_eq!(closest("treshold", words), Some("threshold"));
         assert_eq!(closest("Methods", words), Some("method"));
         assert_eq!(closest("colour", words), None);
-        assert_eq!(closest("ks", ["ks_test", "psi"]), None, "two letters are a guess");
+        assert_eq!(closest("ks", ["psi", "ks_test"]), Some("ks_test"), "the beginning of a word");
+        assert_eq!(closest("k", ["psi", "ks_test"]), None, "one letter is a guess");
         assert_eq!(closest("ks-test", ["ks_test", "psi"]), Some("ks_test"));
         assert_eq!(closest("anything", []), None);
     }

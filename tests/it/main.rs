@@ -1,8 +1,8 @@
 //! The integration tests: one binary, real PostgreSQL, real processes.
 mod bad_input;
-mod dataset;
 mod demo;
 mod documents;
 mod platform;
 mod processes;
+mod jobs;
 mod support;

@@ -19,8 +19,18 @@ static SECTION: Section = Section {
             doc: "Name of the test. Its plan is frozen by the first run.",
             presence: Presence::Required,
         },
-        Field { key: "control", shape: Shape::Section(&CONTROL), doc: "Arm A: what is in use.", presence: Presence::Required },
-        Field { key: "treatment", shape: Shape::Section(&TREATMENT), doc: "Arm B: what may replace it.", presence: Presence::Required },
+        Field {
+            key: "control",
+            shape: Shape::Section(&CONTROL),
+            doc: "Arm A: what is in use.",
+            presence: Presence::Required,
+        },
+        Field {
+            key: "treatment",
+            shape: Shape::Section(&TREATMENT),
+            doc: "Arm B: what may replace it.",
+            presence: Presence::Required,
+        },
         Field {
             key: "variant_column",
             shape: Shape::Text,
@@ -31,8 +41,14 @@ static SECTION: Section = Section {
             key: "metric",
             shape: Shape::Choice(&[
                 Choice { word: "brier", doc: "squared error of a probability; needs `label` and each arm's `score`" },
-                Choice { word: "log_loss", doc: "logarithmic loss of a probability; needs `label` and each arm's `score`" },
-                Choice { word: "accuracy", doc: "share of right predictions; needs `label` and each arm's `prediction` or `score`" },
+                Choice {
+                    word: "log_loss",
+                    doc: "logarithmic loss of a probability; needs `label` and each arm's `score`",
+                },
+                Choice {
+                    word: "accuracy",
+                    doc: "share of right predictions; needs `label` and each arm's `prediction` or `score`",
+                },
                 Choice { word: "absolute_error", doc: "needs `label` and each arm's `prediction`" },
                 Choice { word: "squared_error", doc: "needs `label` and each arm's `prediction`" },
                 Choice { word: "mean", doc: "mean of the column `outcome`" },
@@ -176,7 +192,13 @@ impl Kind for AbTest {
         if let (Some(starts), Some(ends)) = (spec.starts, spec.ends)
             && starts >= ends
         {
-            review.at(&["ab_test", "ends"], Code::Conflict, "`ends` is not after `starts`", |d| d);
+            review.pair(
+                &["ab_test", "ends"],
+                &["ab_test", "starts"],
+                Code::Conflict,
+                "`ends` is not after `starts`",
+                "it starts here",
+            );
         }
         if spec.starts.is_some() && document.data.current.as_ref().is_some_and(|source| source.time_column.is_none()) {
             review.at(&["ab_test", "starts"], Code::MissingKey, "`starts` needs the time of every row", |d| {
@@ -184,9 +206,12 @@ impl Kind for AbTest {
             });
         }
         if document.data.current.as_ref().is_some_and(|source| source.window.is_some()) {
-            review.at_key(&["data", "current", "window"], Code::Conflict, "an A/B test is evaluated over all rows from `starts` to the tick", |d| {
-                d.hint("remove `window`")
-            });
+            review.at_key(
+                &["data", "current", "window"],
+                Code::Conflict,
+                "an A/B test is evaluated over all rows from `starts` to the tick",
+                |d| d.hint("remove `window`"),
+            );
         }
     }
 }
@@ -203,15 +228,28 @@ fn check_arms(document: &JobDocument, spec: &AbSpec, review: &mut Review<'_>) {
     }
     if spec.control.variant == spec.treatment.variant {
         let message = format!("both arms have the variant `{}`", spec.control.variant);
-        review.pair(&["ab_test", "treatment", "variant"], &["ab_test", "control", "variant"], Code::SameArm, message, "the control's variant");
+        review.pair(
+            &["ab_test", "treatment", "variant"],
+            &["ab_test", "control", "variant"],
+            Code::SameArm,
+            message,
+            "the control's variant",
+        );
     }
-    let same_version = match (semver::Version::parse(&spec.control.version), semver::Version::parse(&spec.treatment.version)) {
-        (Ok(a), Ok(b)) => a.cmp_precedence(&b).is_eq(),
-        _ => spec.control.version == spec.treatment.version,
-    };
+    let same_version =
+        match (semver::Version::parse(&spec.control.version), semver::Version::parse(&spec.treatment.version)) {
+            (Ok(a), Ok(b)) => a.cmp_precedence(&b).is_eq(),
+            _ => spec.control.version == spec.treatment.version,
+        };
     if same_version && model(&spec.control) == model(&spec.treatment) {
         let message = format!("both arms are version {} of the same model", spec.control.version);
-        review.pair(&["ab_test", "treatment", "version"], &["ab_test", "control", "version"], Code::SameArm, message, "the control's version");
+        review.pair(
+            &["ab_test", "treatment", "version"],
+            &["ab_test", "control", "version"],
+            Code::SameArm,
+            message,
+            "the control's version",
+        );
     }
 }
 
@@ -219,15 +257,24 @@ fn check_metric(spec: &AbSpec, review: &mut Review<'_>) {
     let metric = spec.metric.as_str();
     if metric == "mean" {
         if spec.outcome.is_none() {
-            review.at(&["ab_test", "metric"], Code::MissingKey, "`metric = \"mean\"` needs `outcome`", |d| d.hint("name the column whose mean is compared"));
+            review.at(&["ab_test", "metric"], Code::MissingKey, "`metric = \"mean\"` needs `outcome`", |d| {
+                d.hint("name the column whose mean is compared")
+            });
         }
         return;
     }
     if spec.outcome.is_some() {
-        review.at_key(&["ab_test", "outcome"], Code::Conflict, "`outcome` is used only with `metric = \"mean\"`", |d| d);
+        review.at_key(
+            &["ab_test", "outcome"],
+            Code::Conflict,
+            "`outcome` is used only with `metric = \"mean\"`",
+            |d| d,
+        );
     }
     if spec.label.is_none() {
-        review.at(&["ab_test", "metric"], Code::MissingKey, format!("`metric = \"{metric}\"` needs `label`"), |d| d.hint("name the column with the truth"));
+        review.at(&["ab_test", "metric"], Code::MissingKey, format!("`metric = \"{metric}\"` needs `label`"), |d| {
+            d.hint("name the column with the truth")
+        });
     }
     for (key, arm) in [("control", &spec.control), ("treatment", &spec.treatment)] {
         let missing = match metric {
@@ -236,7 +283,12 @@ fn check_metric(spec: &AbSpec, review: &mut Review<'_>) {
             _ => arm.prediction.is_none().then_some("`prediction`"),
         };
         if let Some(missing) = missing {
-            review.at_key(&["ab_test", key], Code::MissingKey, format!("`metric = \"{metric}\"` needs {missing} in the {key}"), |d| d);
+            review.at_key(
+                &["ab_test", key],
+                Code::MissingKey,
+                format!("`metric = \"{metric}\"` needs {missing} in the {key}"),
+                |d| d,
+            );
         }
     }
 }

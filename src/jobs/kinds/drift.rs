@@ -42,7 +42,12 @@ static SECTION: Section = Section {
             doc: "The columns that are judged.",
             presence: Presence::Otherwise("all columns"),
         },
-        Field { key: "exclude", shape: Shape::List(&Shape::Text), doc: "Columns that are left out.", presence: Presence::Default("[]") },
+        Field {
+            key: "exclude",
+            shape: Shape::List(&Shape::Text),
+            doc: "Columns that are left out.",
+            presence: Presence::Default("[]"),
+        },
         Field {
             key: "prediction",
             shape: Shape::Text,
@@ -157,28 +162,39 @@ fn check_target(spec: &DriftSpec, review: &mut Review<'_>) {
     match spec.target {
         DriftTarget::Data => {
             if spec.prediction.is_some() {
-                review.at_key(&["drift", "prediction"], Code::Conflict, "`prediction` is used only with `target = \"prediction\"`", |d| {
-                    d.hint("remove it, or set `target = \"prediction\"`")
-                });
+                review.at_key(
+                    &["drift", "prediction"],
+                    Code::Conflict,
+                    "`prediction` is used only with `target = \"prediction\"`",
+                    |d| d.hint("remove it, or set `target = \"prediction\"`"),
+                );
             }
         }
         DriftTarget::Prediction => {
             if spec.prediction.is_none() {
-                review.at(&["drift", "target"], Code::MissingKey, "`target = \"prediction\"` needs `prediction`", |d| {
-                    d.hint("add the column with the scores or predicted labels, such as `prediction = \"score\"`")
-                });
+                review.at(
+                    &["drift", "target"],
+                    Code::MissingKey,
+                    "`target = \"prediction\"` needs `prediction`",
+                    |d| d.hint("add the column with the scores or predicted labels, such as `prediction = \"score\"`"),
+                );
             }
             for (key, used) in [("select", !spec.select.is_empty()), ("exclude", !spec.exclude.is_empty())] {
                 if used {
                     let message = format!("`{key}` is not used with `target = \"prediction\"`");
-                    review.at_key(&["drift", key], Code::Conflict, message, |d| d.hint("only the column that `prediction` names is judged"));
+                    review.at_key(&["drift", key], Code::Conflict, message, |d| {
+                        d.hint("only the column that `prediction` names is judged")
+                    });
                 }
             }
         }
         DriftTarget::Concept => {
-            review.at(&["drift", "target"], Code::NotAvailable, "concept drift comes with labels; not available yet", |d| {
-                d.hint("use `kind = \"metrics\"`, which judges predictions against labels")
-            });
+            review.at(
+                &["drift", "target"],
+                Code::NotAvailable,
+                "concept drift comes with labels; not available yet",
+                |d| d.hint("use `kind = \"metrics\"`, which judges predictions against labels"),
+            );
         }
     }
 }
@@ -186,14 +202,18 @@ fn check_target(spec: &DriftSpec, review: &mut Review<'_>) {
 fn check_selection(spec: &DriftSpec, review: &mut Review<'_>) {
     for name in spec.select.iter().filter(|name| spec.exclude.contains(name)) {
         let message = format!("column `{name}` is both selected and excluded");
-        review.at_item(&["drift", "exclude"], name, Code::Conflict, message, |d| d.hint("remove it from one of the two lists"));
+        review.at_item(&["drift", "exclude"], name, Code::Conflict, message, |d| {
+            d.hint("remove it from one of the two lists")
+        });
     }
     for name in spec.columns.keys() {
         let path = ["drift", "columns", name.as_str()];
         if spec.target == DriftTarget::Prediction {
             if spec.prediction.as_ref().is_some_and(|prediction| prediction != name) {
                 let message = format!("column `{name}` is not judged: the target is `prediction`");
-                review.at_key(&path, Code::Conflict, message, |d| d.hint("only the column that `prediction` names is judged"));
+                review.at_key(&path, Code::Conflict, message, |d| {
+                    d.hint("only the column that `prediction` names is judged")
+                });
             }
         } else if spec.exclude.contains(name) {
             let message = format!("column `{name}` is excluded and has settings of its own");
@@ -213,15 +233,23 @@ fn check_selection(spec: &DriftSpec, review: &mut Review<'_>) {
 fn check_column(name: &str, spec: &DriftSpec, review: &mut Review<'_>) {
     let Some(column) = spec.columns.get(name) else { return };
     if column.bins.is_some() && column.edges.is_some() {
-        review.at_key(&["drift", "columns", name, "edges"], Code::Conflict, "`bins` and `edges` exclude each other", |d| {
-            d.hint("explicit edges already say how many bins there are")
-        });
+        review.at_key(
+            &["drift", "columns", name, "edges"],
+            Code::Conflict,
+            "`bins` and `edges` exclude each other",
+            |d| d.hint("explicit edges already say how many bins there are"),
+        );
     }
     if let Some(edges) = &column.edges {
         if edges.is_empty() || edges.len() > 99 {
             review.at(&["drift", "columns", name, "edges"], Code::OutOfRange, "`edges` needs 1 to 99 numbers", |d| d);
         } else if edges.windows(2).any(|pair| pair[0] >= pair[1]) {
-            review.at(&["drift", "columns", name, "edges"], Code::InvalidValue, "`edges` must ascend, each above the one before", |d| d);
+            review.at(
+                &["drift", "columns", name, "edges"],
+                Code::InvalidValue,
+                "`edges` must ascend, each above the one before",
+                |d| d,
+            );
         }
     }
     // The method that will judge this column, when somebody says so: the column itself, else the whole section.

@@ -125,10 +125,17 @@ impl Kind for Metrics {
             let path = ["metrics", "bounds", name.as_str()];
             match (bounds.min, bounds.max) {
                 (None, None) => {
-                    review.at_key(&path, Code::MissingKey, format!("the bounds of `{name}` say neither `min` nor `max`"), |d| d);
+                    review.at_key(
+                        &path,
+                        Code::MissingKey,
+                        format!("the bounds of `{name}` say neither `min` nor `max`"),
+                        |d| d,
+                    );
                 }
                 (Some(min), Some(max)) if min > max => {
-                    review.at_key(&path, Code::Conflict, format!("the bounds of `{name}` are the wrong way round: {min} is above {max}"), |d| d);
+                    let message = format!("the bounds of `{name}` are the wrong way round: {min} is above {max}");
+                    let keys = ["min", "max"].map(|key| [path[0], path[1], path[2], key]);
+                    review.pair(&keys[0], &keys[1], Code::Conflict, message, "the upper bound");
                 }
                 _ => {}
             }
@@ -150,12 +157,17 @@ fn check_columns(spec: &MetricsSpec, review: &mut Review<'_>) {
             });
         }
         (Regression, None, None) => {
-            review.at_key(&["metrics"], Code::MissingKey, "`[metrics]` needs `prediction`", |d| d.hint("name the column with the predicted number"));
+            review.at_key(&["metrics"], Code::MissingKey, "`[metrics]` needs `prediction`", |d| {
+                d.hint("name the column with the predicted number")
+            });
         }
         (Regression, _, Some(_)) => {
-            review.at_key(&["metrics", "score"], Code::Conflict, "`score` is used only with `task = \"classification\"`", |d| {
-                d.hint("a regression names its predicted numbers with `prediction`")
-            });
+            review.at_key(
+                &["metrics", "score"],
+                Code::Conflict,
+                "`score` is used only with `task = \"classification\"`",
+                |d| d.hint("a regression names its predicted numbers with `prediction`"),
+            );
         }
         _ => {}
     }
@@ -169,9 +181,17 @@ fn check_metric(name: &str, spec: &MetricsSpec, review: &mut Review<'_>, bounded
         let of_task = known.metrics.iter().filter(|m| m.task == spec.task).map(|m| m.name.as_str());
         let hint = match closest(name, of_task.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("metrics of {}: {}", spec.task.as_str(), of_task.map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
+            None => format!(
+                "metrics of {}: {}",
+                spec.task.as_str(),
+                of_task.map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+            ),
         };
-        Some((Code::UnknownMetric, format!("`{name}` is a metric of {}, not of {}", info.task.as_str(), spec.task.as_str()), hint))
+        Some((
+            Code::UnknownMetric,
+            format!("`{name}` is a metric of {}, not of {}", info.task.as_str(), spec.task.as_str()),
+            hint,
+        ))
     } else if info.needs_score && spec.score.is_none() && spec.prediction.is_some() {
         let hint = "name the column with the probability of the positive class, such as `score = \"score\"`".to_owned();
         Some((Code::MissingKey, format!("`{name}` needs `score`"), hint))

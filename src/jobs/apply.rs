@@ -1,0 +1,129 @@
+//! Brings the database in line with the job files, and pauses and resumes jobs.
+//!
+//! `apply` is one transaction: all of it or nothing, and one at a time. A changed job changes later runs only: runs
+//! carry their own copy of the document. Starts no runs.
+
+use sqlx::{Acquire, PgConnection, PgPool};
+
+use super::document::JobDocument;
+use super::load::Loaded;
+use super::plan::{Error, Plan, compare};
+use crate::clock::SharedClock;
+use crate::db::jobs::{self as store, NewJob};
+use crate::schedule;
+
+/// Makes the definitions what the files say. With `prune`, jobs whose file is gone are removed: they keep what they found
+/// and run no more. Answers what was done.
+///
+/// # Errors
+/// When a file has mistakes (nothing is changed then), or the database fails (neither).
+pub async fn apply(pool: &PgPool, clock: &SharedClock, loaded: &Loaded, prune: bool) -> Result<Plan, Error> {
+    let mut conn = pool.acquire().await?;
+    let mut transaction = conn.begin().await?;
+    let now = clock.now();
+    if clock.is_simulated() {
+        // Whoever made the pool: in this transaction SQL and program agree on the time.
+        sqlx::query_scalar!("SELECT set_config('steward.now', $1, true)", now.to_rfc3339())
+            .fetch_one(&mut *transaction)
+            .await?;
+    }
+    store::lock_definitions(&mut transaction).await?;
+    let comparison = compare(&mut transaction, loaded).await?;
+    for (file, (canonical, digest)) in loaded.documents.iter().zip(comparison.documents) {
+        let row = comparison.rows.get(&file.document.name);
+        let same = row.is_some_and(|row| {
+            row.state != "removed"
+                && row.digest == digest
+                && row.source == file.source
+                && row.path.as_ref() == Some(&file.path)
+        });
+        if same {
+            continue;
+        }
+        let job = NewJob {
+            name: file.document.name.clone(),
+            kind: file.document.kind.clone(),
+            document: canonical,
+            source: file.source.clone(),
+            path: Some(file.path.clone()),
+            digest,
+        };
+        let id = store::upsert(&mut transaction, &job).await?;
+        match file.document.schedule_spec() {
+            Some(spec) => drop(schedule::upsert_schedule(&mut transaction, id, &spec, now).await?),
+            None => schedule::deactivate_schedule(&mut transaction, id).await?,
+        }
+    }
+    if prune {
+        for row in comparison.plan.removed.iter().filter_map(|name| comparison.rows.get(name)) {
+            store::remove(&mut transaction, row.id).await?;
+            schedule::deactivate_schedule(&mut transaction, row.id).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(comparison.plan)
+}
+
+/// Why a job could not be paused or resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// No such job.
+    #[error("there is no job `{name}`{}", suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The nearest there is.
+        suggestion: Option<String>,
+    },
+    /// It is not in the state that it should leave.
+    #[error("the job `{name}` is {state} already")]
+    Already {
+        /// The name.
+        name: String,
+        /// Its state.
+        state: String,
+    },
+    /// The database.
+    #[error("the job definitions cannot be read or written: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Pauses a job: its ticks are recorded as paused, unfinished runs go on.
+///
+/// # Errors
+/// When there is no such job, it is paused already, or the database fails.
+pub async fn pause(conn: &mut PgConnection, name: &str, by: &str, reason: &str) -> Result<(), StateError> {
+    if store::pause(conn, name, by, reason).await? { Ok(()) } else { Err(refused(conn, name).await?) }
+}
+
+/// Resumes a paused job, from the next tick on.
+///
+/// # Errors
+/// When there is no such job, it is not paused, or the database fails.
+pub async fn resume(conn: &mut PgConnection, name: &str) -> Result<(), StateError> {
+    if store::resume(conn, name).await? { Ok(()) } else { Err(refused(conn, name).await?) }
+}
+
+async fn refused(conn: &mut PgConnection, name: &str) -> Result<StateError, sqlx::Error> {
+    Ok(match store::find(conn, name).await? {
+        Some(row) if row.state != "removed" => StateError::Already { name: name.to_owned(), state: row.state },
+        _ => {
+            let rows = store::all(conn).await?;
+            let names = rows.iter().filter(|row| row.state != "removed").map(|row| row.name.as_str());
+            StateError::Unknown {
+                name: name.to_owned(),
+                suggestion: super::suggest::closest(name, names).map(str::to_owned),
+            }
+        }
+    })
+}
+
+/// The stored job of that name, with its document; none when there is none or it was removed.
+///
+/// # Errors
+/// When the database fails, or the document cannot be read by this version of the program.
+pub async fn find(conn: &mut PgConnection, name: &str) -> Result<Option<(uuid::Uuid, JobDocument)>, Error> {
+    let Some(row) = store::find(conn, name).await?.filter(|row| row.state != "removed") else { return Ok(None) };
+    let document = serde_json::from_value(row.document).map_err(|error| Error::Document { name: row.name, error })?;
+    Ok(Some((row.id, document)))
+}

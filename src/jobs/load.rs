@@ -1,0 +1,150 @@
+//! Reads all job files of a folder.
+//!
+//! All or nothing is for the caller to decide: everything that is right and everything that is wrong comes back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::diagnostic::{self, Code, Diagnostic, Source};
+use super::document::JobDocument;
+use super::known::Checks;
+use super::read::{Reading, parse};
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The documents without mistakes, by file.
+    pub documents: Vec<LoadedDocument>,
+    /// Every mistake, by file and position.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+/// One right document.
+#[derive(Debug, Clone)]
+pub struct LoadedDocument {
+    /// The file.
+    pub path: String,
+    /// Its text.
+    pub source: String,
+    /// What it says.
+    pub document: JobDocument,
+}
+
+/// Why a folder could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the job folder {path}: {source}")]
+pub struct LoadError {
+    /// The folder.
+    pub path: String,
+    /// What the operating system said.
+    #[source]
+    pub source: std::io::Error,
+}
+
+/// Reads every `*.toml` of `dir` (not of folders below it, not hidden ones), in the order of their names.
+///
+/// # Errors
+/// When the folder cannot be listed. A file that cannot be read is a diagnostic.
+pub fn load_dir(dir: &Path, checks: Checks<'_>) -> Result<Loaded, LoadError> {
+    let failed = |source| LoadError { path: dir.display().to_string(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if path.extension().is_some_and(|extension| extension == "toml") && !hidden && !path.is_dir() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(join(paths.iter().map(|path| {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => parse(&name, &text, checks),
+            Err(error) => unreadable(&name, &error),
+        }
+    })))
+}
+
+/// Joins readings to one set: a name may be taken once.
+#[must_use]
+pub fn join(readings: impl IntoIterator<Item = Reading>) -> Loaded {
+    let mut loaded = Loaded::default();
+    let mut names: BTreeMap<String, (Arc<Source>, std::ops::Range<usize>)> = BTreeMap::new();
+    for reading in readings {
+        loaded.files += 1;
+        loaded.diagnostics.extend(reading.diagnostics);
+        let mut taken = false;
+        if let Some((name, span)) = reading.name {
+            if let Some((first, first_span)) = names.get(&name) {
+                taken = true;
+                let message = format!("the name `{name}` is taken by {}", first.name);
+                let diagnostic = Diagnostic::new(&reading.source, span, Code::DuplicateName, message);
+                loaded.diagnostics.push(
+                    diagnostic
+                        .related(first, first_span.clone(), "the first job of that name")
+                        .hint("rename one of the two"),
+                );
+            } else {
+                names.insert(name, (Arc::clone(&reading.source), span));
+            }
+        }
+        if let Some(document) = reading.document.filter(|_| !taken) {
+            let source = &reading.source;
+            loaded.documents.push(LoadedDocument { path: source.name.clone(), source: source.text.clone(), document });
+        }
+    }
+    diagnostic::sort(&mut loaded.diagnostics);
+    loaded
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Reading {
+    let source = Arc::new(Source { name: name.to_owned(), text: String::new() });
+    let why = if error.kind() == std::io::ErrorKind::InvalidData {
+        "it is not UTF-8 text".to_owned()
+    } else {
+        error.to_string()
+    };
+    let diagnostic = Diagnostic::new(&source, 0..0, Code::Unreadable, format!("cannot read the file: {why}"));
+    Reading { document: None, diagnostics: vec![diagnostic], name: None, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::interim::{Simple, known};
+
+    #[test]
+    fn a_folder_is_read_in_order_and_other_files_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = |name: &str| {
+            format!(
+                "name = \"{name}\"\nkind = \"metrics\"\n[data]\ncurrent = \"x.parquet\"\n[metrics]\ntask = \"regression\"\nlabel = \"y\"\nprediction = \"p\"\n"
+            )
+        };
+        for (file, text) in
+            [("b.toml", good("b")), ("a.toml", good("a")), (".hidden.toml", "x".into()), ("notes.md", "x".into())]
+        {
+            std::fs::write(dir.path().join(file), text).unwrap();
+        }
+        std::fs::write(dir.path().join("c.toml"), b"name = \"\xff\"").unwrap();
+        std::fs::create_dir(dir.path().join("d.toml")).unwrap();
+        let known = known(None);
+        let loaded = load_dir(dir.path(), Checks { known: &known, schedule: &Simple }).unwrap();
+        assert_eq!(loaded.documents.iter().map(|d| d.document.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(loaded.files, 3);
+        let records: Vec<_> = loaded.diagnostics.iter().map(Diagnostic::record).collect();
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].code, Code::Unreadable);
+        assert!(records[0].file.ends_with("c.toml") && records[0].message.ends_with("it is not UTF-8 text"));
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_that_names_it() {
+        let known = known(None);
+        let error = load_dir(Path::new("/nowhere/jobs"), Checks { known: &known, schedule: &Simple }).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read the job folder /nowhere/jobs: "), "{error}");
+    }
+}
