@@ -127,16 +127,23 @@ impl Error {
             return Self::Denied { uri, reason };
         }
         let said = sanitized(&text);
+        let refused = |said: String| format!("the store refused the credentials ({said}): check `{section}`");
         match error {
             object_store::Error::NotFound { .. } => Self::NotFound { uri, hint: "no such object".into() },
             object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. } => {
                 Self::Changed { uri, detail: "its etag differs".into() }
             }
             object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-                Self::Denied { uri, reason: format!("the store refused the credentials ({said}): check `{section}`") }
+                Self::Denied { uri, reason: refused(said) }
             }
             object_store::Error::InvalidPath { .. } => Self::BadUri { uri, reason: said },
+            object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => {
+                Self::Refused { uri, reason: said }
+            }
             _ => match status_in(&text) {
+                // Listings wrap every status into the same error.
+                Some(401 | 403) => Self::Denied { uri, reason: refused(said) },
+                Some(404) => Self::NotFound { uri, hint: "no such object".into() },
                 Some(416) => Self::Changed { uri, detail: "it is shorter than when it was listed".into() },
                 Some(status) if (300..500).contains(&status) && status != 408 && status != 429 => {
                     Self::Refused { uri, reason: said }
@@ -166,6 +173,11 @@ fn sanitized(text: &str) -> String {
             _ => code,
         };
     }
+    // "... error: Error performing GET https://... in 3ms, after 3 retries, ... - what happened": how long it took
+    // differs every time and would make each failure look new.
+    let (request, happened) = text.split_once(" - ").unwrap_or(("", text));
+    let address = request.split_whitespace().find(|word| word.starts_with("http"));
+    let text = address.map_or_else(|| happened.to_owned(), |address| format!("{address} {happened}"));
     let mut out = String::new();
     for word in text.split_whitespace() {
         // A body is not for people; the request's address may be signed in its query.
@@ -219,5 +231,6 @@ mod tests {
         assert!(matches!(of(429), Error::Unreachable { .. }));
         assert!(matches!(of(502), Error::Unreachable { .. }));
         assert!(matches!(of(416), Error::Changed { .. }));
+        assert!(matches!(of(403), Error::Denied { .. }));
     }
 }
