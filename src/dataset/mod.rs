@@ -126,6 +126,12 @@ impl Dataset {
         Ok(Self { uri: source.uri, reader, objects, columns, selection })
     }
 
+    /// What was asked for.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
     /// The objects as they were opened.
     #[must_use]
     pub fn pins(&self) -> Vec<Pin> {

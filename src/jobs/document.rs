@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::schedule::ScheduleSpec;
+use crate::schedule::{CatchUp, Overlap, ScheduleSpec};
 
 /// One job: what to judge, on which data, when, and whom to tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -350,8 +350,9 @@ impl JobDocument {
         Some(ScheduleSpec {
             cron: self.schedule.clone()?,
             timezone: self.timezone.clone(),
-            overlap: self.overlap.clone(),
-            catch_up: self.catch_up.clone(),
+            // A document that was read has no other words; one of a later version falls back to the usual.
+            overlap: Overlap::parse(&self.overlap).unwrap_or(Overlap::Skip),
+            catch_up: CatchUp::parse(&self.catch_up).unwrap_or(CatchUp::Latest),
             catch_up_window_seconds: self.catch_up_window_seconds,
             jitter_seconds: self.jitter_seconds,
         })

@@ -11,9 +11,8 @@ use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::db::ab_tests::{LookRow, TestPlan};
 use crate::db::results::{DriftRow, MetricRow};
-use crate::jobs::document::JobDocument;
 use crate::notify::Finding;
-use crate::queue::{JobError, Run};
+use crate::queue::Run;
 use crate::storage::Storage;
 
 /// What a kind may use while it evaluates.
@@ -75,15 +74,4 @@ pub struct Evaluated {
     pub complete_kinds: Vec<&'static str>,
     /// Bytes read from storage.
     pub bytes_read: u64,
-}
-
-/// One kind of job: evaluates a document over datasets.
-#[async_trait::async_trait]
-pub trait Evaluate: Sync {
-    /// Judges.
-    ///
-    /// # Errors
-    /// Says by its kind whether the run is retried, snoozed or failed. Data that is not there or cannot be read is not
-    /// an error but an outcome.
-    async fn evaluate(&self, document: &JobDocument, context: &Context) -> Result<Evaluated, JobError>;
 }

@@ -33,7 +33,7 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
     let uri = schedule::resolve_template(&spec.uri, &values)
         .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?;
     let format = match &spec.format {
-        Some(name) => Some(Format::parse(name).ok_or_else(|| {
+        Some(name) => Some(serde_json::from_value::<Format>(name.as_str().into()).map_err(|_| {
             Problem::Job(JobError::permanent("invalid_document", format!("{role}: there is no format `{name}`")))
         })?),
         None => None,
@@ -42,13 +42,13 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         uri,
         format,
         time_column: spec.time_column.clone(),
-        window: spec.time_column.as_ref().and(context.window.filter(|_| role != "reference")),
+        window: context.window.filter(|_| spec.time_column.is_some() && role != "reference"),
         filter: spec.filter.clone(),
     };
     let pins: Vec<Pin> = pinned(context, role).await?.iter().map(to_pin).collect();
     let mut replaced = false;
     let dataset = match Dataset::open(&context.storage, source.clone(), &pins).await {
-        Err(dataset::Error::Changed { detail, .. }) if !pins.is_empty() => {
+        Err(dataset::Error::Changed { detail }) if !pins.is_empty() => {
             tracing::warn!(run_id = %context.run.id, role, detail, "inputs changed since the first attempt; reading them as they are now");
             replaced = true;
             Dataset::open(&context.storage, source, &[]).await
@@ -92,7 +92,8 @@ pub fn problem(role: &str, error: dataset::Error) -> Problem {
     let message = format!("{role}: {error}");
     match error.code() {
         "no_data" => Problem::NoData(message),
-        "corrupt_input" | "schema_error" => Problem::Corrupt(message),
+        "corrupt_input" | "schema_error" | "insufficient_data" => Problem::Corrupt(message),
+        "input_changed" => Problem::Job(JobError::transient("input_changed", message)),
         code if error.is_transient() => Problem::Job(JobError::transient(code, message)),
         code => Problem::Job(JobError::permanent(code, message)),
     }

@@ -39,7 +39,7 @@ pub fn words() -> Known {
                     metrics::Task::Classification => Task::Classification,
                     metrics::Task::Regression => Task::Regression,
                 },
-                needs_score: m.needs_score(),
+                needs_score: m.needs() == metrics::Needs::Scores,
             })
             .collect(),
         ab_tests: ab::ALL.iter().map(|t| t.name().to_owned()).collect(),

@@ -79,14 +79,6 @@ fn columns_to_judge(reference: &Dataset, current: &Dataset, plan: &Plan) -> Vec<
     let mut names: BTreeSet<String> = BTreeSet::new();
     for dataset in [reference, current] {
         names.extend(dataset.columns().iter().map(|c| c.name.clone()));
-        if let Some(time) = dataset.time_column() {
-            names.remove(time);
-        }
-    }
-    for dataset in [reference, current] {
-        if let Some(time) = dataset.time_column() {
-            names.remove(time);
-        }
     }
     names.retain(|n| !plan.exclude.contains(n));
     names.into_iter().collect()
@@ -128,13 +120,13 @@ async fn judge_column(
         None => match (natural_reading(info_a), natural_reading(info_b)) {
             (Some(a), Some(b)) if a == b => a,
             // A column with nothing but nulls has no type of its own: it is read as the other side.
-            (Some(a), None) if info_b.kind == ColumnKind::Null => a,
-            (None, Some(b)) if info_a.kind == ColumnKind::Null => b,
+            (Some(a), None) if is_null(info_b) => a,
+            (None, Some(b)) if is_null(info_a) => b,
             (Some(_), Some(_)) => {
                 let reason = format!("type changed: {} in the reference, {} now", info_a.dtype, info_b.dtype);
                 return not_judged(Status::SchemaError, &fallback_method, reason);
             }
-            _ if info_a.kind == ColumnKind::Null && info_b.kind == ColumnKind::Null => {
+            _ if is_null(info_a) && is_null(info_b) => {
                 return not_judged(Status::NotApplicable, &fallback_method, "all values are missing on both sides".into());
             }
             _ if info_a.kind != info_b.kind => {
@@ -161,7 +153,7 @@ async fn judge_column(
         },
         None => drift::default_method(categorical, &plan.method),
     };
-    if !method.applies_to().allows(categorical) {
+    if !method.applies_to().includes(categorical) {
         let kind = if categorical { "categorical" } else { "numeric" };
         let reason = format!("`{}` does not apply to a {kind} column", method.name());
         return not_judged(Status::NotApplicable, method.name(), reason);
@@ -176,12 +168,12 @@ async fn judge_column(
         Reading::Numeric => {
             let (a, b) = match tokio::try_join!(reference.numeric(&name), current.numeric(&name)) {
                 Ok(sides) => sides,
-                Err(e) if e.is_of_one_column() => {
+                Err(e) if e.is_about_a_column() => {
                     return not_judged(Status::SchemaError, method.name(), e.to_string());
                 }
                 Err(e) => return Err(e),
             };
-            blocking(move || {
+            Ok(super::busy(move || {
                 let (mut a, mut b) = (a, b);
                 drift::sort_values(&mut a.values);
                 drift::sort_values(&mut b.values);
@@ -191,12 +183,12 @@ async fn judge_column(
                 );
                 drift::judge(&name, method, &a, &b, &options)
             })
-            .await
+            .await)
         }
         Reading::Categorical => {
             let (a, b) = match tokio::try_join!(reference.categories(&name), current.categories(&name)) {
                 Ok(sides) => sides,
-                Err(e) if e.is_of_one_column() => {
+                Err(e) if e.is_about_a_column() => {
                     return not_judged(Status::SchemaError, method.name(), e.to_string());
                 }
                 Err(e) => return Err(e),
@@ -205,10 +197,10 @@ async fn judge_column(
                 return not_judged(Status::NotApplicable, method.name(), "high_cardinality: too many distinct values to compare".into());
             }
             let sides = Arc::new((a.counts, b.counts));
-            blocking(move || {
+            Ok(super::busy(move || {
                 drift::judge(&name, method, &Sample::Categorical(&sides.0), &Sample::Categorical(&sides.1), &options)
             })
-            .await
+            .await)
         }
     }
 }
@@ -222,10 +214,11 @@ fn natural_reading(info: &ColumnInfo) -> Option<Reading> {
     match info.kind {
         ColumnKind::Numeric => Some(Reading::Numeric),
         ColumnKind::Text | ColumnKind::Boolean => Some(Reading::Categorical),
-        ColumnKind::Temporal | ColumnKind::Unsupported | ColumnKind::Null => None,
+        ColumnKind::Temporal | ColumnKind::Unsupported => None,
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, dataset::Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| dataset::Error::Stopped { detail: e.to_string() })
+/// A column without a single value has no type.
+fn is_null(info: &ColumnInfo) -> bool {
+    info.dtype == "null"
 }

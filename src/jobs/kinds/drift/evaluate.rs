@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::drift::{self, Check, Options, Report, Status};
-use crate::jobs::document::{DriftSpec, DriftTarget, JobDocument};
+use crate::jobs::document::{ColumnType, DataSpec, DriftSpec, DriftTarget, JobDocument};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::inputs;
 use crate::jobs::judging::drift::{ColumnPlan, Plan, Reading, judge};
@@ -32,18 +32,18 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
         Ok(dataset) => dataset,
         Err(problem) => return problem.into_evaluated(),
     };
-    let report = match judge(&reference, &current, &plan(spec, context)).await {
+    let report = match judge(&reference, &current, &plan(spec, &document.data, context)).await {
         Ok(report) => report,
         Err(error) => return inputs::problem("data", error).into_evaluated(),
     };
     Ok(evaluated(spec, &report, reference.bytes_read() + current.bytes_read()))
 }
 
-fn plan(spec: &DriftSpec, context: &Context) -> Plan {
+fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
     let mut options = Options::default();
     options.min_samples = spec.min_samples;
     if let Some(bins) = spec.bins {
-        options.bins = bins;
+        options.bins = bins as usize;
     }
     if let Some(share) = spec.missing_threshold {
         options.missing_threshold = share;
@@ -52,9 +52,11 @@ fn plan(spec: &DriftSpec, context: &Context) -> Plan {
         (DriftTarget::Prediction, Some(column)) => vec![column.clone()],
         _ => spec.select.clone(),
     };
+    // The time by which rows are chosen moves by nature.
+    let times = [&data.reference, &data.current].into_iter().flatten().filter_map(|s| s.time_column.clone());
     Plan {
         select,
-        exclude: spec.exclude.clone(),
+        exclude: spec.exclude.iter().cloned().chain(times).collect(),
         method: spec.method.clone().unwrap_or_else(|| context.settings.drift_detection_method.clone()),
         method_is_explicit: false, // a job's method is for the columns that it fits; the others take their type's default
         threshold: spec.threshold.or(Some(context.settings.drift_threshold)),
@@ -64,30 +66,26 @@ fn plan(spec: &DriftSpec, context: &Context) -> Plan {
             .columns
             .iter()
             .map(|(name, c)| {
-                let reading = c.kind.as_deref().map(|kind| match kind {
-                    "categorical" => Reading::Categorical,
-                    _ => Reading::Numeric,
+                let reading = c.column_type.map(|kind| match kind {
+                    ColumnType::Categorical => Reading::Categorical,
+                    ColumnType::Numeric => Reading::Numeric,
                 });
                 let plan = ColumnPlan {
                     method: c.method.clone(),
                     threshold: c.threshold,
-                    bins: c.bins,
+                    bins: c.bins.map(|n| n as usize),
                     edges: c.edges.clone(),
                     reading,
                 };
                 (name.clone(), plan)
             })
             .collect(),
-        parallel: context.settings.worker.judge_threads.max(1),
+        parallel: context.settings.worker.judge_parallel.max(1),
     }
 }
 
 fn evaluated(spec: &DriftSpec, report: &Report, bytes_read: u64) -> Evaluated {
-    let drift_type = match spec.target {
-        DriftTarget::Data => "data",
-        DriftTarget::Prediction => "prediction",
-        DriftTarget::Concept => "concept",
-    };
+    let drift_type = spec.target.as_str();
     let judged = report.columns.iter().filter(|c| matches!(c.status, Status::Ok | Status::Warning | Status::Drifted)).count();
     let outcome = if report.drifted {
         "drifted"
