@@ -20,15 +20,8 @@ pub(super) fn ln_gamma(x: f64) -> f64 {
 pub(super) fn stirling_error(x: f64) -> f64 {
     let inverse = 1.0 / x;
     let square = inverse * inverse;
-    const TERMS: [f64; 7] = [
-        1.0 / 12.0,
-        -1.0 / 360.0,
-        1.0 / 1260.0,
-        -1.0 / 1680.0,
-        1.0 / 1188.0,
-        -691.0 / 360_360.0,
-        1.0 / 156.0,
-    ];
+    const TERMS: [f64; 7] =
+        [1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360_360.0, 1.0 / 156.0];
     TERMS.iter().rev().fold(0.0, |sum, term| sum * square + term) * inverse
 }
 

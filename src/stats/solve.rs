@@ -13,8 +13,7 @@ pub(super) fn decreasing_root(mut low: f64, mut high: f64, function: impl Fn(f64
             return high;
         }
         let secant = (low * at_high - high * at_low) / (at_high - at_low);
-        let middle =
-            if step % 3 == 2 || !(secant > low && secant < high) { low + (high - low) / 2.0 } else { secant };
+        let middle = if step % 3 == 2 || !(secant > low && secant < high) { low + (high - low) / 2.0 } else { secant };
         if middle <= low || middle >= high {
             return middle;
         }
