@@ -1,8 +1,8 @@
 //! Metrics of the order of scores: only which row scores higher matters.
 
+use super::Task;
 use super::confusion::NO_ROWS;
 use super::entry::{CONFIDENCE, Entry, Needs, Outcome};
-use super::Task;
 use crate::stats::{Interval, Moments, normal_quantile};
 
 const NO_SCORES: &str = "no score column";

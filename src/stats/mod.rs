@@ -9,9 +9,10 @@
 //! * The same input gives the same bits: no hashing, no threads, no dependence on how rows were batched beyond what
 //!   [`Moments::merge`] documents.
 //!
-//! Deliberately absent: hypothesis tests as such. Drift methods live in `drift`, comparisons of arms in `ab`.
+//! Deliberately absent: verdicts. What a score or a p-value means is said in `drift`, `metrics` and `ab`.
 
 mod beta;
+mod contingency;
 mod gamma;
 mod interval;
 mod kolmogorov;
@@ -22,9 +23,11 @@ mod solve;
 mod sum;
 mod tail;
 
+pub use contingency::{GoodnessOfFit, Homogeneity, goodness_of_fit, homogeneity};
 pub use interval::{Interval, fieller, mean_t, wilson};
 pub use kolmogorov::{kolmogorov_limit, ks_two_sample_exact};
 pub use moments::Moments;
+pub(crate) use moments::scale;
 pub use multiple::benjamini_hochberg;
 pub use quantile::{median, quantile_sorted};
 pub use sum::{DoubleSum, mean_of, sum_of};

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::{AppliesTo, Method, NotJudged, Options, Sample, Score};
-use super::{binned, homogeneity};
-use crate::stats::chi_square_upper_quantile;
+use super::binned;
+use crate::stats::{chi_square_upper_quantile, homogeneity};
 
 /// New categories that are named in the details; their joint share is given for all.
 pub(super) const NAMED: usize = 20;

@@ -4,11 +4,8 @@
 //! [`super::ALL`], and add its known answers under `tests/known_answers/`. Nothing else names methods.
 
 pub mod chi_square;
-mod homogeneity;
 pub mod ks_test;
 pub mod psi;
-
-pub use homogeneity::{Homogeneity, homogeneity};
 
 use super::NotJudged;
 use super::bins::{self, Binned};

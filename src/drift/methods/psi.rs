@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::{AppliesTo, Method, NotJudged, Options, Sample, Score};
-use super::{binned, homogeneity};
-use crate::stats::chi_square_upper_quantile;
+use super::binned;
+use crate::stats::{chi_square_upper_quantile, homogeneity};
 
 /// An empty bin counts as this share at least, so that one empty bin cannot make the index infinite.
 const SMALLEST_SHARE: f64 = 1e-4;
