@@ -53,11 +53,6 @@ impl Tail {
         self.ln
     }
 
-    /// Twice this tail, capped at one: the two-sided probability of a symmetric statistic.
-    pub fn doubled(self) -> Self {
-        Self { p: (2.0 * self.p).min(1.0), ln: (self.ln + LN_2).min(0.0) }
-    }
-
     /// One minus this tail.
     pub fn complement(self) -> Self {
         Self { p: 1.0 - self.p, ln: ln_complement(self.ln) }
@@ -78,27 +73,20 @@ impl fmt::Display for Tail {
 
 /// `P(Z > z)` of the standard normal distribution.
 ///
-/// Complementary error function up to 5, beyond that Laplace's continued fraction of Mills' ratio in log space.
+/// Half the upper incomplete gamma function `Q(1/2, z^2/2)` (not statrs' `erfc`, which is right to 1e-11 only).
 pub fn normal_sf(z: f64) -> Tail {
-    if z.is_nan() {
-        return Tail::ONE;
-    }
-    if z <= 5.0 {
-        return Tail::from_p(0.5 * statrs::function::erf::erfc(z / SQRT_2));
-    }
-    if z > 1e153 {
-        return Tail { p: 0.0, ln: f64::MIN };
-    }
-    let mut fraction = z;
-    for k in (1..=120).rev() {
-        fraction = z + f64::from(k) / fraction;
-    }
-    Tail::from_ln(-0.5 * z * z - LN_SQRT_2PI - fraction.ln())
+    let two_sided = normal_two_sided(z);
+    let half = Tail { p: 0.5 * two_sided.p, ln: two_sided.ln - LN_2 };
+    if z >= 0.0 || z.is_nan() { half } else { half.complement() }
 }
 
 /// `P(|Z| > |z|)` of the standard normal distribution.
 pub fn normal_two_sided(z: f64) -> Tail {
-    normal_sf(z.abs()).doubled()
+    if z.is_nan() {
+        return Tail::ONE;
+    }
+    let z = z.abs().min(1e150);
+    Tail::from_ln(ln_upper(0.5, 0.5 * z * z))
 }
 
 /// The value below which the standard normal distribution has probability `p`; infinite at 0 and 1, `None` outside.
