@@ -5,4 +5,5 @@ mod documents;
 mod platform;
 mod processes;
 mod jobs;
+mod known_answers;
 mod support;
