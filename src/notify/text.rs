@@ -16,6 +16,9 @@ const SHOWN: usize = 50;
 /// Acknowledge commands shown.
 const COMMANDS: usize = 10;
 
+/// Characters on a line of prose.
+const WIDTH: usize = 74;
+
 /// Subjects named in a subject line.
 const NAMED: usize = 3;
 
@@ -50,11 +53,38 @@ pub fn number(value: f64) -> String {
         return format!("{value:.0}");
     }
     if !(1e-4..1e6).contains(&magnitude) {
-        return format!("{value:.3e}");
+        let text = format!("{value:.3e}");
+        return match text.split_once('e') {
+            Some((digits, exponent)) => format!("{}e{exponent}", trimmed(digits)),
+            None => text,
+        };
     }
     let digits = (3 - magnitude.log10().floor() as i32).max(0) as usize;
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    trimmed(&format!("{value:.digits$}")).to_owned()
+}
+
+/// A number without the zeros that end its fraction.
+fn trimmed(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+/// Words on lines of at most [`WIDTH`] characters: the first one after `first`, the others after as many spaces. Mail clients
+/// and pagers show it as it is, and the source of the mail stays readable.
+fn wrapped(first: &str, text: &str) -> String {
+    let indent = " ".repeat(first.chars().count());
+    let (mut out, mut width) = (first.to_owned(), indent.len());
+    for (index, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if index > 0 && width + 1 + length > WIDTH {
+            let _ = write!(out, "\n{indent}{word}");
+            width = indent.len() + length;
+        } else {
+            let space = if index > 0 { " " } else { "" };
+            let _ = write!(out, "{space}{word}");
+            width += space.len() + length;
+        }
+    }
+    out
 }
 
 fn optional(value: Option<f64>) -> String {
@@ -189,22 +219,21 @@ fn facts(incident: &IncidentView) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What to do next: a sentence and the command for it.
-fn next_steps(event: &Event) -> Vec<(&'static str, String)> {
+/// What to do next: sentences and the commands for them.
+fn next_steps(event: &Event) -> Vec<(&'static str, Vec<String>)> {
     let mut steps = Vec::new();
     if let Some(run) = event.run_id {
-        steps.push(("See everything this run judged", format!("steward runs show {run}")));
+        steps.push(("See everything this run judged", vec![format!("steward runs show {run}")]));
     }
     if event.transition == Transition::Opened {
-        for incident in event.incidents.iter().take(COMMANDS) {
-            steps.push(("Say that you take care of it", format!("steward alerts ack {} --by NAME", incident.id)));
-        }
+        let shown = event.incidents.iter().take(COMMANDS);
+        let commands = shown.map(|incident| format!("steward alerts ack {} --by NAME", incident.id)).collect();
+        steps.push(("Say that you take care of it", commands));
     } else if let [one] = event.incidents.as_slice() {
-        steps.push(("See its history", format!("steward alerts show {}", one.id)));
+        steps.push(("See its history", vec![format!("steward alerts show {}", one.id)]));
     }
-    if event.transition != Transition::Test {
-        steps.push(("See what is open now", format!("steward alerts list --state live --job {}", event.job_name)));
-    }
+    let job = one_line(&event.job_name);
+    steps.push(("See what is open now", vec![format!("steward alerts list --state live --job {job}")]));
     steps
 }
 
@@ -213,17 +242,18 @@ const SECTIONS: [&str; 4] = ["What happened", "Since when", "On what evidence", 
 /// The plain text.
 #[must_use]
 pub fn plain(event: &Event) -> String {
-    let mut out = format!("{}\n", lead(event));
+    let mut out = format!("{}\n", wrapped("", &lead(event)));
     if event.transition == Transition::Test {
         return out;
     }
     let [happened, since_when, evidence, next] = SECTIONS;
     let _ = writeln!(out, "\n{happened}\n");
     for incident in event.incidents.iter().take(SHOWN) {
-        let _ = writeln!(out, "  [{}] {}", incident.severity.as_str(), line(incident));
+        let first = format!("  [{}] ", incident.severity.as_str());
+        let _ = writeln!(out, "{}", wrapped(&first, &line(incident)));
     }
     more(event, &mut out);
-    let _ = writeln!(out, "\n{since_when}\n\n  {}", since(event));
+    let _ = writeln!(out, "\n{since_when}\n\n{}", wrapped("  ", &since(event)));
     let _ = writeln!(out, "\n{evidence}\n");
     let (head, rows) = table(event);
     let all = || std::iter::once(head.iter().map(ToString::to_string).collect::<Vec<_>>()).chain(rows.iter().cloned());
@@ -238,18 +268,16 @@ pub fn plain(event: &Event) -> String {
         if !facts.is_empty() {
             let _ = writeln!(out, "\n  {}", one_line(&incident.subject));
             for (label, value) in facts {
-                let _ = writeln!(out, "    {label}: {value}");
+                let _ = writeln!(out, "{}", wrapped("    ", &format!("{label}: {value}")));
             }
         }
     }
     let _ = writeln!(out, "\n{next}\n");
-    let mut told = "";
-    for (sentence, command) in next_steps(event) {
-        if sentence != told {
-            let _ = writeln!(out, "  {sentence}:");
-            told = sentence;
+    for (sentence, commands) in next_steps(event) {
+        let _ = writeln!(out, "  {sentence}:");
+        for command in commands {
+            let _ = writeln!(out, "    {command}");
         }
-        let _ = writeln!(out, "    {command}");
     }
     out
 }
@@ -319,8 +347,12 @@ fn html_sections(event: &Event, out: &mut String) {
         }
     }
     let _ = writeln!(out, "<h3>{next}</h3>");
-    for (sentence, command) in next_steps(event) {
-        let _ = writeln!(out, "<p>{sentence}:<br><code>{}</code></p>", escaped(&command));
+    for (sentence, commands) in next_steps(event) {
+        let _ = writeln!(out, "<p>{sentence}:");
+        for command in commands {
+            let _ = writeln!(out, "<br><code>{}</code>", escaped(&command));
+        }
+        let _ = writeln!(out, "</p>");
     }
 }
 
@@ -336,15 +368,23 @@ mod tests {
             (0.631_234, "0.6312"),
             (12.0, "12"),
             (1234.567, "1235"),
-            (0.000_01, "1.000e-5"),
+            (0.000_01, "1e-5"),
             (-0.5, "-0.5"),
             (12_345_678.9, "1.235e7"),
             (120_000.4, "120000"),
-            (1e15, "1.000e15"),
+            (1e15, "1e15"),
         ];
         for (value, text) in table {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn prose_is_wrapped_between_words() {
+        let text = wrapped("  - ", &"word ".repeat(40));
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.starts_with("    ") && !line.starts_with("     ")), "{text}");
+        assert_eq!(wrapped("", &"x".repeat(100)).lines().count(), 1, "a word stays whole");
     }
 
     #[test]
@@ -354,7 +394,7 @@ mod tests {
 
     #[test]
     fn spans_name_their_two_largest_units() {
-        let at = |minutes| DateTime::from_timestamp(minutes * 60, 0).unwrap();
+        let at = |minutes: i64| DateTime::from_timestamp(minutes * 60, 0).unwrap();
         let table =
             [(0, "0 min"), (59, "59 min"), (60, "1 h"), (61, "1 h 1 min"), (1440, "1 d"), (1440 * 3 + 245, "3 d 4 h")];
         for (minutes, text) in table {

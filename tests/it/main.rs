@@ -1,2 +1,3 @@
 //! The integration tests: one binary, real PostgreSQL, real processes.
+mod notify;
 mod support;

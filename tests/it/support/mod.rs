@@ -1,2 +1,3 @@
 //! What the integration tests stand on.
 pub mod database;
+pub mod smtp;
