@@ -92,7 +92,8 @@ fn optional(value: Option<f64>) -> String {
 }
 
 /// A fact of the evidence on one line.
-fn fact(value: &Value) -> String {
+#[must_use]
+pub fn fact(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => one_line(text),
@@ -177,18 +178,22 @@ fn line(incident: &IncidentView) -> String {
         None => title,
         Some(at) => {
             let reason = incident.resolution.as_deref().map(one_line).unwrap_or_default();
+            let subject = one_line(&incident.subject);
+            let now = if reason.starts_with(&subject) { reason } else { format!("{subject}: {reason}") };
             let unannounced = if incident.announced { "" } else { ", not announced before" };
-            format!(
-                "{}: {reason} (was: {title}; open for {}{unannounced})",
-                one_line(&incident.subject),
-                span(incident.opened_at, at)
-            )
+            format!("{now} (was: {title}; open for {}{unannounced})", span(incident.opened_at, at))
         }
     }
 }
 
 fn since(event: &Event) -> String {
-    let mut text = event.incidents.iter().map(|i| i.opened_at).min().map_or_else(|| instant(event.at), instant);
+    let opened = event.incidents.iter().map(|i| i.opened_at).min().unwrap_or(event.at);
+    let mut text = match event.transition {
+        Transition::Opened | Transition::Test => instant(opened),
+        Transition::Resolved | Transition::OpenedAndResolved => {
+            format!("{}, until {}", instant(opened), instant(event.at))
+        }
+    };
     if let (Some(start), Some(end)) = (event.window_start, event.window_end) {
         let _ = write!(text, "; judged on the data from {} to {}", instant(start), instant(end));
     }
@@ -237,7 +242,14 @@ fn next_steps(event: &Event) -> Vec<(&'static str, Vec<String>)> {
     steps
 }
 
-const SECTIONS: [&str; 4] = ["What happened", "Since when", "On what evidence", "What to do next"];
+/// The headings: what happened, since when, on what evidence, what to do next.
+fn headings(event: &Event) -> [&'static str; 4] {
+    let evidence = match event.transition {
+        Transition::Opened | Transition::Test => "On what evidence",
+        Transition::Resolved | Transition::OpenedAndResolved => "Evidence of the latest breach",
+    };
+    ["What happened", "Since when", evidence, "What to do next"]
+}
 
 /// The plain text.
 #[must_use]
@@ -246,7 +258,7 @@ pub fn plain(event: &Event) -> String {
     if event.transition == Transition::Test {
         return out;
     }
-    let [happened, since_when, evidence, next] = SECTIONS;
+    let [happened, since_when, evidence, next] = headings(event);
     let _ = writeln!(out, "\n{happened}\n");
     for incident in event.incidents.iter().take(SHOWN) {
         let first = format!("  [{}] ", incident.severity.as_str());
@@ -319,7 +331,7 @@ pub fn html(event: &Event) -> String {
 }
 
 fn html_sections(event: &Event, out: &mut String) {
-    let [happened, since_when, evidence, next] = SECTIONS;
+    let [happened, since_when, evidence, next] = headings(event);
     let _ = writeln!(out, "<h3>{happened}</h3>\n<ul>");
     for incident in event.incidents.iter().take(SHOWN) {
         let severity = incident.severity.as_str();

@@ -240,7 +240,7 @@ fn document(event: &Event, source: &str) -> Value {
     let kind = match event.transition {
         Transition::Opened => "io.steward.incident.opened",
         Transition::Resolved | Transition::OpenedAndResolved => "io.steward.incident.resolved",
-        Transition::Test => "io.steward.test",
+        Transition::Test => "io.steward.incident.test",
     };
     let window = event.window_start.zip(event.window_end).map(|(start, end)| json!({ "start": start, "end": end }));
     let model = event.model_name.as_ref().map(|name| json!({ "name": name, "version": event.model_version }));
