@@ -161,3 +161,57 @@ async fn the_service_survives_a_restart_of_the_database() {
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(5), running).await.expect("it ends when told").unwrap();
 }
+
+#[tokio::test]
+async fn the_database_wakes_the_dispatcher_and_a_lost_wake_up_costs_a_second() {
+    let database = TestDatabase::new().await;
+    let channels = Settings::new().build();
+    let stop = CancellationToken::new();
+    let dispatcher = dispatcher(&database, &channels);
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { dispatcher.run(stop).await }
+    });
+    let send = async |months: std::ops::Range<u32>| {
+        let started = Instant::now();
+        for month in months {
+            let mut evaluation = evaluation(month, &["ml-oncall"], vec![breach("temp")]);
+            evaluation.job_name = format!("job-{month}");
+            commit(&database.pool, &channels, &evaluation).await;
+            until("it is sent", || async { all(&database.pool).await.iter().all(|d| d.state == "sent") }).await;
+        }
+        started.elapsed()
+    };
+    send(2..3).await; // it listens by now
+    let woken = send(3..8).await;
+    sqlx::query("ALTER TABLE deliveries DISABLE TRIGGER deliveries_notify").execute(&database.pool).await.unwrap();
+    let polled = send(8..13).await;
+    // Looking once a second, five messages one after the other take about five seconds.
+    assert!(woken < polled / 2, "woken {woken:?}, polled {polled:?}");
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_reads_its_own_channel_only() {
+    let database = TestDatabase::new().await;
+    sqlx::query(
+        "INSERT INTO deliveries (id, event_id, event_kind, channel, channel_kind, recipient, subject, message)
+         SELECT gen_random_uuid(), gen_random_uuid(), 'opened', 'channel-' || n % 100, 'email', 'a', 's', '{}'
+         FROM generate_series(1, 20000) AS n",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    sqlx::query("ANALYZE deliveries").execute(&database.pool).await.unwrap();
+    let plan: Vec<String> = sqlx::query_scalar(
+        "EXPLAIN SELECT id FROM deliveries
+         WHERE queue = 'default' AND channel = 'channel-7' AND state IN ('pending', 'retry', 'uncertain')
+           AND next_attempt_at <= steward_now() ORDER BY next_attempt_at, id LIMIT 4 FOR UPDATE SKIP LOCKED",
+    )
+    .fetch_all(&database.pool)
+    .await
+    .unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("Index Scan using deliveries_due") && !plan.contains("Sort"), "{plan}");
+}

@@ -56,7 +56,10 @@ async fn the_body_of_the_messages() {
     assert_eq!(requests.len(), 2);
     let timestamp = header(&requests[0], "webhook-timestamp").unwrap().to_owned();
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
-    insta::assert_snapshot!("webhook_head", head.replace('\r', "").replace(&timestamp, "[now]"));
+    insta::assert_snapshot!(
+        "webhook_head",
+        head.replace('\r', "").replace(&timestamp, "[now]").replace(env!("CARGO_PKG_VERSION"), "[version]")
+    );
     let pretty = |body: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(body).unwrap()).unwrap();
     insta::assert_snapshot!("webhook_opened", pretty(body));
     insta::assert_snapshot!("webhook_resolved", pretty(requests[1].split_once("\r\n\r\n").unwrap().1));
