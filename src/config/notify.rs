@@ -55,7 +55,7 @@ impl ChannelTable {
             .iter()
             .map(|(key, value)| {
                 let shown = match (key.as_str(), value) {
-                    ("secret" | "secrets" | "password" | "token", value) if value != "" => hidden(),
+                    ("secret" | "secrets" | "password" | "token" | "headers", value) if value != "" => hidden(),
                     ("url", Value::String(url)) if url.contains(['@', '?']) => hidden(),
                     _ => value.clone(),
                 };

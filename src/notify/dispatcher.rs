@@ -274,7 +274,9 @@ impl Dispatcher {
             Verdict::Sent => ("sent", None, detail),
             Verdict::Dead => ("dead", None, detail),
             Verdict::Retry { after, kept } => match backoff::delay(delivery.id, delivery.attempts, kept) {
-                Some(delay) => ("retry", Some(after.unwrap_or(delay)), detail),
+                // Not before the other side asked for it, and never sooner than otherwise: an answer "at once" must not
+                // use all attempts up in a moment.
+                Some(delay) => ("retry", Some(delay.max(after.unwrap_or_default())), detail),
                 None => ("dead", None, format!("given up after {} attempts: {detail}", delivery.attempts)),
             },
             // Once more, because a message too many is better than none; but not for ever to somebody who has it already.

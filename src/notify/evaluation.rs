@@ -97,7 +97,7 @@ pub(super) fn finite(number: Option<f64>) -> Option<f64> {
     number.filter(|number| number.is_finite())
 }
 
-/// Everything that one run found.
+/// Everything that one run found. Runs that must not notify (`runs.notifies = false`, back-fills) are not applied at all.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     /// The run.

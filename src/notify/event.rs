@@ -163,6 +163,6 @@ mod tests {
         assert_ne!(delivery_id(opened, "a", "b"), delivery_id(opened, "a", "c"));
         assert_ne!(delivery_id(opened, "a", "b"), delivery_id(opened, "ab", ""));
         // Receivers collapse repeated messages by this value: it must survive every release.
-        assert_eq!(delivery_id(opened, "ops", "a@example.com").to_string(), "PLACEHOLDER");
+        assert_eq!(delivery_id(opened, "ops", "a@example.com").to_string(), "8769ec78-3d1b-5379-83bf-5e4610d9d913");
     }
 }

@@ -5,10 +5,12 @@
 
 use std::fmt::Write;
 
-use chrono::{DateTime, Utc};
-use serde_json::Value;
-
+use self::format::{escaped, instant, optional, plural, shortened, span, wrapped};
 use super::event::{Event, IncidentView, Transition};
+
+mod format;
+
+pub use self::format::{fact, number, one_line};
 
 /// Incidents shown in full; the rest is counted.
 const SHOWN: usize = 50;
@@ -18,83 +20,6 @@ const COMMANDS: usize = 10;
 
 /// Subjects named in a subject line.
 const NAMED: usize = 3;
-
-/// Text on one line: control characters become spaces, so that nothing can start a new header or line.
-#[must_use]
-pub fn one_line(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
-        .filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) // reordering marks hide text
-        .collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// At most `limit` characters, with dots for what is left out.
-fn shortened(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(limit.saturating_sub(3)).collect();
-    format!("{}...", kept.trim_end())
-}
-
-/// A number with four significant digits, as people compare it.
-#[must_use]
-pub fn number(value: f64) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = value.abs();
-    if value.fract() == 0.0 && magnitude < 1e15 {
-        return format!("{value:.0}");
-    }
-    if !(1e-4..1e6).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    let digits = (3 - magnitude.log10().floor() as i32).max(0) as usize;
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-fn optional(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), number)
-}
-
-/// A fact of the evidence on one line.
-fn fact(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => one_line(text),
-        Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(|| n.to_string(), number),
-        Value::Number(n) => n.to_string(),
-        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::Array(items) => items.iter().map(fact).collect::<Vec<_>>().join(", "),
-        Value::Object(map) => {
-            map.iter().map(|(key, value)| format!("{} {}", one_line(key), fact(value))).collect::<Vec<_>>().join(", ")
-        }
-    }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// The two largest units, "3 d 4 h".
-fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
-    let minutes = (to - from).num_minutes().max(0);
-    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, m) => format!("{m} min"),
-        (0, h, 0) => format!("{h} h"),
-        (0, h, m) => format!("{h} h {m} min"),
-        (d, 0, _) => format!("{d} d"),
-        (d, h, _) => format!("{d} d {h} h"),
-    }
-}
-
-fn plural(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-}
 
 /// The subject line.
 #[must_use]
@@ -147,18 +72,22 @@ fn line(incident: &IncidentView) -> String {
         None => title,
         Some(at) => {
             let reason = incident.resolution.as_deref().map(one_line).unwrap_or_default();
+            let subject = one_line(&incident.subject);
+            let now = if reason.starts_with(&subject) { reason } else { format!("{subject}: {reason}") };
             let unannounced = if incident.announced { "" } else { ", not announced before" };
-            format!(
-                "{}: {reason} (was: {title}; open for {}{unannounced})",
-                one_line(&incident.subject),
-                span(incident.opened_at, at)
-            )
+            format!("{now} (was: {title}; open for {}{unannounced})", span(incident.opened_at, at))
         }
     }
 }
 
 fn since(event: &Event) -> String {
-    let mut text = event.incidents.iter().map(|i| i.opened_at).min().map_or_else(|| instant(event.at), instant);
+    let opened = event.incidents.iter().map(|i| i.opened_at).min().unwrap_or(event.at);
+    let mut text = match event.transition {
+        Transition::Opened | Transition::Test => instant(opened),
+        Transition::Resolved | Transition::OpenedAndResolved => {
+            format!("{}, until {}", instant(opened), instant(event.at))
+        }
+    };
     if let (Some(start), Some(end)) = (event.window_start, event.window_end) {
         let _ = write!(text, "; judged on the data from {} to {}", instant(start), instant(end));
     }
@@ -189,41 +118,48 @@ fn facts(incident: &IncidentView) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What to do next: a sentence and the command for it.
-fn next_steps(event: &Event) -> Vec<(&'static str, String)> {
+/// What to do next: sentences and the commands for them.
+fn next_steps(event: &Event) -> Vec<(&'static str, Vec<String>)> {
     let mut steps = Vec::new();
     if let Some(run) = event.run_id {
-        steps.push(("See everything this run judged", format!("steward runs show {run}")));
+        steps.push(("See everything this run judged", vec![format!("steward runs show {run}")]));
     }
     if event.transition == Transition::Opened {
-        for incident in event.incidents.iter().take(COMMANDS) {
-            steps.push(("Say that you take care of it", format!("steward alerts ack {} --by NAME", incident.id)));
-        }
+        let shown = event.incidents.iter().take(COMMANDS);
+        let commands = shown.map(|incident| format!("steward alerts ack {} --by NAME", incident.id)).collect();
+        steps.push(("Say that you take care of it", commands));
     } else if let [one] = event.incidents.as_slice() {
-        steps.push(("See its history", format!("steward alerts show {}", one.id)));
+        steps.push(("See its history", vec![format!("steward alerts show {}", one.id)]));
     }
-    if event.transition != Transition::Test {
-        steps.push(("See what is open now", format!("steward alerts list --state live --job {}", event.job_name)));
-    }
+    let job = one_line(&event.job_name);
+    steps.push(("See what is open now", vec![format!("steward alerts list --state live --job {job}")]));
     steps
 }
 
-const SECTIONS: [&str; 4] = ["What happened", "Since when", "On what evidence", "What to do next"];
+/// The headings: what happened, since when, on what evidence, what to do next.
+fn headings(event: &Event) -> [&'static str; 4] {
+    let evidence = match event.transition {
+        Transition::Opened | Transition::Test => "On what evidence",
+        Transition::Resolved | Transition::OpenedAndResolved => "Evidence of the latest breach",
+    };
+    ["What happened", "Since when", evidence, "What to do next"]
+}
 
 /// The plain text.
 #[must_use]
 pub fn plain(event: &Event) -> String {
-    let mut out = format!("{}\n", lead(event));
+    let mut out = format!("{}\n", wrapped("", &lead(event)));
     if event.transition == Transition::Test {
         return out;
     }
-    let [happened, since_when, evidence, next] = SECTIONS;
+    let [happened, since_when, evidence, next] = headings(event);
     let _ = writeln!(out, "\n{happened}\n");
     for incident in event.incidents.iter().take(SHOWN) {
-        let _ = writeln!(out, "  [{}] {}", incident.severity.as_str(), line(incident));
+        let first = format!("  [{}] ", incident.severity.as_str());
+        let _ = writeln!(out, "{}", wrapped(&first, &line(incident)));
     }
     more(event, &mut out);
-    let _ = writeln!(out, "\n{since_when}\n\n  {}", since(event));
+    let _ = writeln!(out, "\n{since_when}\n\n{}", wrapped("  ", &since(event)));
     let _ = writeln!(out, "\n{evidence}\n");
     let (head, rows) = table(event);
     let all = || std::iter::once(head.iter().map(ToString::to_string).collect::<Vec<_>>()).chain(rows.iter().cloned());
@@ -238,18 +174,16 @@ pub fn plain(event: &Event) -> String {
         if !facts.is_empty() {
             let _ = writeln!(out, "\n  {}", one_line(&incident.subject));
             for (label, value) in facts {
-                let _ = writeln!(out, "    {label}: {value}");
+                let _ = writeln!(out, "{}", wrapped("    ", &format!("{label}: {value}")));
             }
         }
     }
     let _ = writeln!(out, "\n{next}\n");
-    let mut told = "";
-    for (sentence, command) in next_steps(event) {
-        if sentence != told {
-            let _ = writeln!(out, "  {sentence}:");
-            told = sentence;
+    for (sentence, commands) in next_steps(event) {
+        let _ = writeln!(out, "  {sentence}:");
+        for command in commands {
+            let _ = writeln!(out, "    {command}");
         }
-        let _ = writeln!(out, "    {command}");
     }
     out
 }
@@ -258,21 +192,6 @@ fn more(event: &Event, out: &mut String) {
     if event.incidents.len() > SHOWN {
         let _ = writeln!(out, "  and {} more", event.incidents.len() - SHOWN);
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// The HTML: no images, no scripts, no links to anywhere.
@@ -291,7 +210,7 @@ pub fn html(event: &Event) -> String {
 }
 
 fn html_sections(event: &Event, out: &mut String) {
-    let [happened, since_when, evidence, next] = SECTIONS;
+    let [happened, since_when, evidence, next] = headings(event);
     let _ = writeln!(out, "<h3>{happened}</h3>\n<ul>");
     for incident in event.incidents.iter().take(SHOWN) {
         let severity = incident.severity.as_str();
@@ -319,46 +238,11 @@ fn html_sections(event: &Event, out: &mut String) {
         }
     }
     let _ = writeln!(out, "<h3>{next}</h3>");
-    for (sentence, command) in next_steps(event) {
-        let _ = writeln!(out, "<p>{sentence}:<br><code>{}</code></p>", escaped(&command));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_as_people_compare_them() {
-        let table = [
-            (0.0, "0"),
-            (0.2, "0.2"),
-            (0.631_234, "0.6312"),
-            (12.0, "12"),
-            (1234.567, "1235"),
-            (0.000_01, "1.000e-5"),
-            (-0.5, "-0.5"),
-            (12_345_678.9, "1.235e7"),
-            (120_000.4, "120000"),
-            (1e15, "1.000e15"),
-        ];
-        for (value, text) in table {
-            assert_eq!(number(value), text);
+    for (sentence, commands) in next_steps(event) {
+        let _ = writeln!(out, "<p>{sentence}:");
+        for command in commands {
+            let _ = writeln!(out, "<br><code>{}</code>", escaped(&command));
         }
-    }
-
-    #[test]
-    fn nothing_from_data_can_start_a_line() {
-        assert_eq!(one_line("a\r\nBcc: x@y.z\u{2028}b\u{7}c\u{85}d"), "a Bcc: x@y.z b c d");
-    }
-
-    #[test]
-    fn spans_name_their_two_largest_units() {
-        let at = |minutes| DateTime::from_timestamp(minutes * 60, 0).unwrap();
-        let table =
-            [(0, "0 min"), (59, "59 min"), (60, "1 h"), (61, "1 h 1 min"), (1440, "1 d"), (1440 * 3 + 245, "3 d 4 h")];
-        for (minutes, text) in table {
-            assert_eq!(span(at(0), at(minutes)), text);
-        }
+        let _ = writeln!(out, "</p>");
     }
 }

@@ -32,37 +32,29 @@ pub(super) static KIND: Kind = Kind {
 
 const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
-#[derive(Debug)]
 struct Webhook {
     name: String,
     url: Url,
-    secrets: Secrets,
-    headers: Headers,
+    /// All of them sign, so that a receiver may know the new or the old one.
+    secrets: Vec<String>,
+    /// Further headers of every request; they may carry credentials.
+    headers: BTreeMap<String, String>,
     source: String,
     way: Way,
 }
 
-#[derive(Debug)]
 enum Way {
     Folder(PathBuf),
     Web(Arc<Http>),
 }
 
-/// Signing secrets; all of them sign, so that a receiver may know the new or the old one.
-struct Secrets(Vec<String>);
-
-impl std::fmt::Debug for Secrets {
+impl std::fmt::Debug for Webhook {
+    /// Without URL, secrets and headers: they hold credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "({} secrets)", self.0.len())
-    }
-}
-
-/// Further headers of every request; they may carry credentials.
-struct Headers(BTreeMap<String, String>);
-
-impl std::fmt::Debug for Headers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_struct("Webhook")
+            .field("name", &self.name)
+            .field("recipients", &self.recipients())
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,14 +78,7 @@ fn build(reader: &mut Reader<'_>, shared: &Shared) -> Option<Arc<dyn Channel>> {
         }
     };
     let source = shared.http.source().to_owned();
-    Some(Arc::new(Webhook {
-        name: reader.name.to_owned(),
-        url: url?,
-        secrets: Secrets(secrets),
-        headers: Headers(headers),
-        source,
-        way,
-    }))
+    Some(Arc::new(Webhook { name: reader.name.to_owned(), url: url?, secrets, headers, source, way }))
 }
 
 fn read_url(reader: &mut Reader<'_>) -> Option<Url> {
@@ -190,7 +175,7 @@ impl Webhook {
     fn headers(&self, outgoing: &Outgoing<'_>, body: &str) -> Vec<(String, String)> {
         let id = outgoing.id.to_string();
         let timestamp = outgoing.at.timestamp();
-        let signatures: Vec<String> = (self.secrets.0.iter())
+        let signatures: Vec<String> = (self.secrets.iter())
             .filter_map(|secret| Signer::new(secret).ok()?.sign(&id, timestamp, body.as_bytes()).ok())
             .collect();
         let mut headers = vec![
@@ -202,7 +187,7 @@ impl Webhook {
         if !signatures.is_empty() {
             headers.push(("webhook-signature".to_owned(), signatures.join(" ")));
         }
-        headers.extend(self.headers.0.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())));
+        headers.extend(self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())));
         headers
     }
 
@@ -255,7 +240,7 @@ fn document(event: &Event, source: &str) -> Value {
     let kind = match event.transition {
         Transition::Opened => "io.steward.incident.opened",
         Transition::Resolved | Transition::OpenedAndResolved => "io.steward.incident.resolved",
-        Transition::Test => "io.steward.test",
+        Transition::Test => "io.steward.incident.test",
     };
     let window = event.window_start.zip(event.window_end).map(|(start, end)| json!({ "start": start, "end": end }));
     let model = event.model_name.as_ref().map(|name| json!({ "name": name, "version": event.model_version }));

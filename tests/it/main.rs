@@ -6,4 +6,5 @@ mod platform;
 mod processes;
 mod jobs;
 mod known_answers;
+mod notify;
 mod support;

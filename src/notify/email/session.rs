@@ -3,6 +3,7 @@
 //! A connection a message: alerts are few, and a pooled connection that went stale would make an answer ambiguous. After the
 //! message was handed over and before the server answered, nobody knows whether it was accepted: [`Verdict::Uncertain`].
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use lettre::Address;
@@ -119,7 +120,7 @@ impl Server {
         let until_mended = Verdict::Retry { after: None, kept: true };
         let server = format!("{}:{}", self.host, self.port);
         let status = error.status().map(|code| i32::from(u16::from(code)));
-        if error.is_tls() && step != Step::HandOver {
+        if matches!(step, Step::Connect | Step::Protect) && is_about_tls(error) {
             let hint = "check smtp.host and smtp.tls, or add the authority to smtp.ca_file";
             return (until_mended, None, format!("no protected connection to {server}: {error}; {hint}"));
         }
@@ -164,4 +165,17 @@ impl Server {
             }
         }
     }
+}
+
+/// Whether a connection failed because it could not be protected: lettre wraps what TLS says about the other side (an unknown
+/// authority, another name, an expired certificate) as invalid data from the socket.
+fn is_about_tls(error: &Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
+            return true;
+        }
+        source = cause.source();
+    }
+    error.is_tls()
 }

@@ -3,3 +3,4 @@ pub mod database;
 
 /// A real S3 protocol server over a folder.
 pub(crate) mod s3;
+pub mod smtp;
