@@ -61,7 +61,7 @@ impl Object {
             Some(Format::Parquet) => Self::open_parquet(reader, info).await,
             Some(format) => Self::open_text(reader, info, format, keep).await,
             None => {
-                let head = reader.ranges(&info, &[0..4.min(info.size_bytes)]).await?;
+                let head = reader.ranges(&info, std::slice::from_ref(&(0..4.min(info.size_bytes)))).await?;
                 if head.first().is_some_and(|head| head.starts_with(b"PAR1")) {
                     return Self::open_parquet(reader, info).await;
                 }

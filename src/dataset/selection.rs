@@ -16,11 +16,14 @@ use super::object::Sink;
 use super::schema::Family;
 use super::values::{Block, Visitor, canonical};
 
+/// Rows at or after the first and before the second instant.
+pub(super) type Window = (DateTime<Utc>, DateTime<Utc>);
+
 /// What decides about a row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection {
     /// Column and half-open window.
-    pub(super) window: Option<(String, (DateTime<Utc>, DateTime<Utc>))>,
+    pub(super) window: Option<(String, Window)>,
     /// Columns and the text they must equal.
     pub(super) filter: BTreeMap<String, String>,
 }
@@ -62,7 +65,7 @@ impl Mask {
 
 /// Decides by time.
 pub(super) struct InWindow {
-    pub(super) window: (DateTime<Utc>, DateTime<Utc>),
+    pub(super) window: Window,
     pub(super) keep: Vec<bool>,
 }
 

@@ -54,11 +54,14 @@ pub struct Storage {
     inner: Arc<Inner>,
 }
 
+/// What a client is kept by: scheme, bucket, and the query that signs an HTTP URL.
+type StoreKey = (Scheme, String, Option<String>);
+
 struct Inner {
     settings: StorageSettings,
     policy: Policy,
     /// One client (connection pool, cached credentials) per bucket.
-    stores: Mutex<HashMap<(Scheme, String, Option<String>), Arc<dyn ObjectStore>>>,
+    stores: Mutex<HashMap<StoreKey, Arc<dyn ObjectStore>>>,
 }
 
 impl std::fmt::Debug for Storage {
