@@ -156,3 +156,11 @@ fn meaning_is_checked_too() {
     steward.toml:10:1: smtp.from: found by another module
     "#);
 }
+
+#[test]
+fn the_production_example_is_valid() {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/config/production.example.toml"));
+    let loaded = valid(&Inputs { files: vec![path], ..Inputs::default() });
+    assert_eq!(check(&loaded, &Facts::default()), Vec::new());
+    assert_eq!(loaded.settings.log.format, log::LogFormat::Json);
+}
