@@ -4,9 +4,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use steward::cli::{Cli, exit, output};
+use steward::db::embedded::supervisor::supervise;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(data_dir) = cli.supervised() {
+        return supervise(data_dir);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

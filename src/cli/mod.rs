@@ -124,20 +124,31 @@ impl Context {
 }
 
 impl Cli {
+    /// The data directory whose private server this process is to watch over, when that is what it was started for:
+    /// before any thread exists, because the supervisor blocks signals for all of them.
+    #[must_use]
+    pub fn supervised(&self) -> Option<&std::path::Path> {
+        match &self.command {
+            Command::PostgresSupervise { dir } => Some(dir),
+            _ => None,
+        }
+    }
+
     /// Runs the command and answers the exit code.
     ///
     /// # Errors
     /// Anything that stopped it; [`exit::code_of`] says with which code.
     pub async fn run(self) -> anyhow::Result<u8> {
-        if let Command::PostgresSupervise { dir } = &self.command {
-            return Ok(crate::db::embedded::supervise(dir));
-        }
-        let settings = config::load(&config::Sources {
+        let sources = config::Sources {
             files: self.global.config.clone(),
             data_dir: self.global.data_dir.clone(),
             database_url: self.global.database_url.clone(),
             set: self.global.set.clone(),
-        })?;
+        };
+        if let Command::Config(args) = self.command {
+            return config_command::run(args, &sources);
+        }
+        let settings = config_command::load(&sources)?;
         telemetry::init(&settings.settings.log);
         let context = Context { settings };
         match self.command {
@@ -153,8 +164,7 @@ impl Cli {
             Command::Metrics(args) => metrics::run(args, &context).await,
             Command::Ab(args) => ab::run(args, &context).await,
             Command::Methods(args) => methods::run(&args),
-            Command::Config(args) => config_command::run(args, &context).await,
-            Command::PostgresSupervise { .. } => Ok(exit::BUG),
+            Command::Config(_) | Command::PostgresSupervise { .. } => Ok(exit::BUG),
         }
     }
 }

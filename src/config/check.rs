@@ -16,6 +16,8 @@ use super::problem::{Problem, suggest};
 pub struct Facts<'a> {
     /// Names of drift methods that apply to numeric columns.
     pub drift_methods: Vec<&'a str>,
+    /// What other modules found wrong in their sections: dotted key, message.
+    pub found: Vec<(String, String)>,
 }
 
 /// Every mistake in the meaning of the settings.
@@ -26,6 +28,13 @@ pub fn check(loaded: &LoadedSettings, facts: &Facts<'_>) -> Vec<Problem> {
     database(&mut report);
     server(&mut report);
     log(&mut report);
+    let settings = &loaded.settings;
+    for (key, message) in settings.worker.problems().into_iter().chain(settings.scheduler.problems()) {
+        report.add(key, message, None);
+    }
+    for (key, message) in &facts.found {
+        report.add(key, message.as_str(), None);
+    }
     report.problems
 }
 

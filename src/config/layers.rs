@@ -66,61 +66,15 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where to look for settings. Everything is a field, so that tests need neither files nor environment of the host.
+/// What the layers are read from. Everything is a field, so that tests need neither files nor environment of the host.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct Inputs {
     /// Files, lowest first. One that does not exist is a problem.
     pub files: Vec<PathBuf>,
     /// Environment variables (all of them; those that are not ours are ignored).
     pub environment: Vec<(String, String)>,
     /// Flags, lowest first: dotted key, value, and the flag as typed.
     pub overrides: Vec<(String, String, String)>,
-}
-
-impl Sources {
-    /// What a process uses: `/etc/steward/config.toml` when it exists, then the files of `--config`, else the one named
-    /// by `STEWARD_CONFIG`, else `./steward.toml` when it exists; then the environment.
-    #[must_use]
-    pub fn from_process(config_flags: &[PathBuf]) -> Self {
-        let environment: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let mut files = Vec::new();
-        let system = PathBuf::from("/etc/steward/config.toml");
-        if system.exists() {
-            files.push(system);
-        }
-        let named = environment.iter().find(|(name, value)| name == "STEWARD_CONFIG" && !value.is_empty());
-        let local = PathBuf::from("steward.toml");
-        if !config_flags.is_empty() {
-            files.extend_from_slice(config_flags);
-        } else if let Some((_, path)) = named {
-            files.push(PathBuf::from(path));
-        } else if local.exists() {
-            files.push(local);
-        }
-        Self { files, environment, overrides: Vec::new() }
-    }
-
-    /// Adds a flag; `flag` is what the person typed (`--data-dir`).
-    pub fn set(&mut self, key: &str, value: impl Into<String>, flag: &str) {
-        self.overrides.push((key.to_owned(), value.into(), flag.to_owned()));
-    }
-
-    /// Adds `--set section.key=value`.
-    ///
-    /// # Errors
-    /// A sentence when there is no `=` or no key in it.
-    pub fn set_assignment(&mut self, assignment: &str) -> Result<(), String> {
-        match assignment.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => {
-                let key = key.trim();
-                self.set(key, value, &format!("--set {key}"));
-                Ok(())
-            }
-            _ => Err(format!("--set takes section.key=value, not {assignment:?}")),
-        }
-    }
 }
 
 /// One layer: values, and where each was written.
@@ -203,13 +157,13 @@ pub(super) fn find<'v>(dict: &'v Dict, path: &[String]) -> Option<&'v Value> {
 }
 
 /// Reads all layers, lowest first. What cannot be read is reported and left out.
-pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer> {
+pub(super) fn read(inputs: &Inputs, problems: &mut Vec<Problem>) -> Vec<Layer> {
     let mut layers = Vec::new();
     match parse(DEFAULT_TOML, None) {
         Ok(layer) => layers.push(layer),
         Err(problem) => problems.push(problem),
     }
-    for path in &sources.files {
+    for path in &inputs.files {
         match std::fs::read_to_string(path) {
             Ok(text) => match parse(&text, Some(path)) {
                 Ok(layer) => layers.push(layer),
@@ -223,8 +177,8 @@ pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer>
             }),
         }
     }
-    layers.push(environment_layer(&sources.environment, &layers));
-    layers.push(flag_layer(&sources.overrides, &layers));
+    layers.push(environment_layer(&inputs.environment, &layers));
+    layers.push(flag_layer(&inputs.overrides, &layers));
     layers
 }
 

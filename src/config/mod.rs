@@ -19,6 +19,7 @@ pub mod scheduler;
 pub mod secret;
 pub mod server;
 pub mod smtp;
+mod sources;
 pub mod storage;
 pub mod worker;
 
@@ -28,8 +29,10 @@ use figment::Figment;
 use figment::error::{Actual, Kind};
 use serde::{Deserialize, Serialize};
 
-use layers::{Layer, Origin, Sources};
-use problem::{Problem, Problems, suggest};
+use layers::{Inputs, Layer, Origin};
+pub use problem::Problems as Error;
+use problem::{Problem, suggest};
+pub use sources::Sources;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -118,9 +121,9 @@ impl LoadedSettings {
 /// Reads the layers and returns what could be read together with every mistake. Settings are `None` only when the
 /// defaults themselves cannot be read.
 #[must_use]
-pub fn read(sources: &Sources) -> (Option<LoadedSettings>, Vec<Problem>) {
+pub fn read(inputs: &Inputs) -> (Option<LoadedSettings>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut layers = layers::read(sources, &mut problems);
+    let mut layers = layers::read(inputs, &mut problems);
     let mut settings = None;
     // Each turn removes the value that was wrong; the bound stops a mistake in this very loop.
     for _ in 0..200 {
@@ -142,7 +145,7 @@ pub fn read(sources: &Sources) -> (Option<LoadedSettings>, Vec<Problem>) {
     let Some(mut settings) = settings else { return (None, problems) };
     let mut derived = Vec::new();
     if settings.data_dir.as_os_str().is_empty() {
-        let (path, reason) = default_data_dir(&sources.environment, nix::unistd::geteuid().is_root());
+        let (path, reason) = default_data_dir(&inputs.environment, nix::unistd::geteuid().is_root());
         settings.data_dir = path;
         derived.push(("data_dir", Origin::Derived { reason: reason.to_owned() }));
     }
@@ -152,14 +155,35 @@ pub fn read(sources: &Sources) -> (Option<LoadedSettings>, Vec<Problem>) {
     (Some(LoadedSettings { settings, layers, derived }), problems)
 }
 
-/// Reads the layers; any mistake is an error that lists all of them.
+/// Reads the layers of a process; any mistake is an error that lists all of them.
 ///
 /// # Errors
-/// [`Problems`] with every mistake: unreadable file, bad TOML, unknown key, wrong type.
-pub fn load(sources: &Sources) -> Result<LoadedSettings, Problems> {
-    match read(sources) {
+/// Every mistake: unreadable file, bad TOML, unknown key, wrong type.
+pub fn load(sources: &Sources) -> Result<LoadedSettings, Error> {
+    match load_all(sources) {
         (Some(loaded), problems) if problems.is_empty() => Ok(loaded),
-        (_, problems) => Err(Problems(problems)),
+        (_, problems) => Err(Error(problems)),
+    }
+}
+
+/// What can be read of the layers of a process, and every mistake.
+#[must_use]
+pub fn load_all(sources: &Sources) -> (Option<LoadedSettings>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let (loaded, more) = read(&sources.inputs(&mut problems));
+    problems.extend(more);
+    (loaded, problems)
+}
+
+impl Settings {
+    /// The defaults, whatever files and environment say: for tests and for tools that need none.
+    ///
+    /// # Panics
+    /// Never: the defaults are embedded and a test reads them.
+    #[must_use]
+    #[allow(clippy::expect_used)]
+    pub fn defaults() -> Self {
+        read(&Inputs::default()).0.expect("the embedded defaults are valid").settings
     }
 }
 

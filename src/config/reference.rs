@@ -11,13 +11,12 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")
 /// One heading a section, one row a key: name, default, meaning, environment variable.
 fn markdown(defaults: &str) -> String {
     let mut page = String::from("# Configuration\n\n<!-- Made from config/default.toml by `make doc`; edit that file. -->\n");
-    let (mut section, mut comment, mut table_open) = (String::new(), Vec::<String>::new(), false);
+    let (mut comment, mut table_open) = (Vec::<String>::new(), false);
     for line in defaults.lines() {
         if let Some(text) = line.strip_prefix('#') {
             comment.push(text.trim().to_owned());
         } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.to_owned();
-            let _ = write!(page, "\n## `[{section}]`\n");
+            let _ = write!(page, "\n## `[{name}]`\n");
             if !comment.is_empty() {
                 let _ = write!(page, "\n{}\n", comment.join(" "));
             }

@@ -1,10 +1,10 @@
 //! The private PostgreSQL with real processes that are really killed, and the words said when no database can be had.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
 use sqlx::{Connection, Executor, PgConnection};
 use steward::clock::{SharedClock, SimulatedClock, SystemClock};
-use steward::config::layers::Sources;
 use steward::config::{self, database::DatabaseSettings, secret::Secret};
 use steward::db::{self, embedded::EmbeddedOptions, embedded::acquire};
 
@@ -46,6 +45,8 @@ fn folder() -> tempfile::TempDir {
 /// Another process that holds the server: this very program, running the helper "test" below.
 struct Holder {
     child: Child,
+    // Kept open: libtest prints its summary there at the end.
+    _output: Lines<BufReader<ChildStdout>>,
     url: String,
 }
 
@@ -69,7 +70,7 @@ impl Holder {
         // libtest prints the test's name without a line end first.
         let url = lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("HOLDS ")?.1.to_owned()));
         match url {
-            Some(url) => Ok(Self { child, url }),
+            Some(url) => Ok(Self { child, _output: lines, url }),
             None => {
                 let output = child.wait_with_output().unwrap();
                 Err(String::from_utf8_lossy(&output.stderr).into_owned())
@@ -275,7 +276,7 @@ async fn root_is_told_when_the_servers_user_cannot_enter() {
 }
 
 fn settings(url: &str) -> DatabaseSettings {
-    let mut settings = config::load(&Sources::default()).unwrap().settings.database;
+    let mut settings = config::Settings::defaults().database;
     settings.url = Secret::new(url);
     settings.connect_timeout_seconds = 5;
     settings
@@ -291,7 +292,7 @@ async fn an_unreachable_database_is_named_without_its_password() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = refusal(&format!("postgres://ada:hunter2@127.0.0.1:{free}/steward")).await;
     let message = error.to_string().replace(&free.to_string(), "PORT");
-    insta::assert_snapshot!(message, @"");
+    insta::assert_snapshot!(message, @"cannot reach PostgreSQL at 127.0.0.1:PORT: Connection refused (os error 111); check that it runs and that database.url (DATABASE_URL) is right, or leave that empty to use a private server");
     assert_eq!(error.exit_code(), 4);
 
     let error = refusal("postgres://ada:hunter2@127.0.0.1:port/steward").await;

@@ -100,7 +100,6 @@ pub(super) fn spawn(paths: &Paths, launch: &Launch) -> io::Result<Child> {
         ("shared_buffers", "64MB".to_owned()),
         ("max_wal_size", "256MB".to_owned()),
         ("fsync", if launch.fsync { "on" } else { "off" }.to_owned()),
-        ("synchronous_commit", if launch.fsync { "on" } else { "off" }.to_owned()),
         ("full_page_writes", if launch.fsync { "on" } else { "off" }.to_owned()),
         ("timezone", "UTC".to_owned()),
         ("log_timezone", "UTC".to_owned()),
