@@ -11,6 +11,7 @@
 //!
 //! A result that arrives after its lease was lost changes nothing but the history; the receiver may get the message twice.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -112,8 +113,8 @@ impl UnderWay {
 impl Dispatcher {
     /// A dispatcher of one queue, under a new identity.
     #[must_use]
-    pub fn new(pool: PgPool, channels: Channels, clock: SharedClock, queue: impl Into<String>) -> Self {
-        Self { pool, channels, clock, queue: queue.into(), owner: Uuid::new_v4() }
+    pub fn new(pool: PgPool, channels: impl Borrow<Channels>, clock: SharedClock, queue: impl Into<String>) -> Self {
+        Self { pool, channels: channels.borrow().clone(), clock, queue: queue.into(), owner: Uuid::new_v4() }
     }
 
     /// Sends until `stop`, woken by the database and looking by itself at least every second. Ends when the messages on their

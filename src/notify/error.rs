@@ -40,3 +40,15 @@ pub enum Error {
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
 }
+
+impl Error {
+    /// As an error of the database, for callers whose transaction knows no other: what is not one becomes a protocol error
+    /// with its text.
+    #[must_use]
+    pub fn into_sqlx(self) -> sqlx::Error {
+        match self {
+            Self::Database(error) => error,
+            other => sqlx::Error::Protocol(other.to_string()),
+        }
+    }
+}
