@@ -54,7 +54,7 @@ pub struct App {
     /// Datasets.
     pub storage: Storage,
     /// Whom to tell.
-    pub channels: Arc<Channels>,
+    pub channels: Channels,
 }
 
 impl App {
@@ -64,7 +64,7 @@ impl App {
     /// When the database cannot be had or a channel's settings are wrong.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, Error> {
         let settings = Arc::new(settings);
-        let channels = Arc::new(Channels::new(&settings.notify, &settings.smtp, &settings.data_dir)?);
+        let channels = Channels::new(&settings.notify, &settings.smtp, &settings.data_dir)?;
         let storage = Storage::new(&settings.storage);
         let database = Arc::new(db::connect(&settings.database, &settings.data_dir, &clock).await?);
         Ok(Self { settings, clock, database, storage, channels })
@@ -78,7 +78,6 @@ impl App {
             pool: self.database.pool.clone(),
             clock: self.clock.clone(),
             storage: self.storage.clone(),
-            channels: self.channels.clone(),
         }
     }
 

@@ -61,9 +61,11 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
         if cause.downcast_ref::<crate::config::Error>().is_some() {
             return CONFIGURATION;
         }
+        if let Some(error) = cause.downcast_ref::<crate::db::Error>() {
+            return error.exit_code();
+        }
         if cause.downcast_ref::<crate::dataset::Error>().is_some()
             || cause.downcast_ref::<crate::storage::Error>().is_some()
-            || cause.downcast_ref::<crate::db::Error>().is_some()
             || cause.downcast_ref::<sqlx::Error>().is_some()
             || cause.downcast_ref::<std::io::Error>().is_some()
         {

@@ -4,13 +4,14 @@
 //! and the exit code says what happened ([`exit`]).
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, LoadedSettings};
+use crate::config::{LoadedSettings, Sources};
 
 pub mod ab;
 pub mod alerts;
@@ -57,8 +58,8 @@ pub struct Cli {
 /// Flags that every command takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// Configuration file (may be repeated; later ones win).
-    #[arg(long = "config", global = true, value_name = "FILE", env = "STEWARD_CONFIG", help_heading = "Global options")]
+    /// Configuration file (may be repeated; later ones win) [default: $STEWARD_CONFIG, else ./steward.toml].
+    #[arg(long = "config", global = true, value_name = "FILE", help_heading = "Global options")]
     pub config: Vec<PathBuf>,
     /// Where the embedded database and messages live.
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
@@ -113,6 +114,40 @@ pub struct Context {
     pub settings: LoadedSettings,
 }
 
+/// The data directory whose private server this process is to watch over, when that is what it was started for: asked
+/// before any thread exists, because the supervisor blocks signals for all of them.
+fn supervised() -> Option<PathBuf> {
+    let mut arguments = std::env::args_os().skip(1);
+    let name = arguments.next()?;
+    (name == crate::db::embedded::supervisor::COMMAND).then(|| arguments.next().map(PathBuf::from)).flatten()
+}
+
+/// What `main` does: parse, run, say what went wrong, and answer the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    if let Some(dir) = supervised() {
+        return crate::db::embedded::supervisor::supervise(&dir);
+    }
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::say(&format!("error: failed to start: {error}"));
+            return ExitCode::from(exit::UNREACHABLE);
+        }
+    };
+    let outcome = runtime.block_on(cli.run());
+    // Blocking work of a cancelled run must not hold the process back.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::say(&format!("error: {error:#}"));
+            ExitCode::from(exit::code_of(&error))
+        }
+    }
+}
+
 impl Context {
     /// Starts the program: connects to the database (or starts the embedded one) and migrates.
     ///
@@ -124,27 +159,18 @@ impl Context {
 }
 
 impl Cli {
-    /// The data directory whose private server this process is to watch over, when that is what it was started for:
-    /// before any thread exists, because the supervisor blocks signals for all of them.
-    #[must_use]
-    pub fn supervised(&self) -> Option<&std::path::Path> {
-        match &self.command {
-            Command::PostgresSupervise { dir } => Some(dir),
-            _ => None,
-        }
-    }
-
     /// Runs the command and answers the exit code.
     ///
     /// # Errors
     /// Anything that stopped it; [`exit::code_of`] says with which code.
     pub async fn run(self) -> anyhow::Result<u8> {
-        let sources = config::Sources {
-            files: self.global.config.clone(),
-            data_dir: self.global.data_dir.clone(),
-            database_url: self.global.database_url.clone(),
-            set: self.global.set.clone(),
+        let sources = Sources {
+            files: self.global.config,
+            data_dir: self.global.data_dir,
+            database_url: self.global.database_url,
+            set: self.global.set,
         };
+        // Looking at a configuration must work when there is something wrong with it.
         if let Command::Config(args) = self.command {
             return config_command::run(args, &sources);
         }

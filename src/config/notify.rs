@@ -43,6 +43,11 @@ impl ChannelTable {
         self.0.get(key)
     }
 
+    /// Sets `key`, as if it had been written so.
+    pub fn set(&mut self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
     /// The keys that were written, in alphabetical order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -147,15 +147,7 @@ pub async fn connect_with(
     supervisor: Option<PathBuf>,
 ) -> Result<Database, Error> {
     let (url, lease) = if settings.url.is_empty() {
-        let lease = embedded::acquire(&embedded::EmbeddedOptions {
-            data_dir: data_dir.to_path_buf(),
-            bin_dir: (!settings.postgres_bin_dir.is_empty()).then(|| PathBuf::from(&settings.postgres_bin_dir)),
-            database: "steward".to_owned(),
-            supervisor,
-            fsync: settings.postgres_fsync,
-            linger: embedded::LINGER,
-        })
-        .await?;
+        let lease = embedded::acquire(&embedded_options(settings, data_dir, supervisor)).await?;
         (lease.url.clone(), Some(lease))
     } else {
         (settings.url.expose().to_owned(), None)
@@ -167,6 +159,29 @@ pub async fn connect_with(
     drop(connection);
     let (pool, heartbeat) = pool::pools(&options, settings, clock);
     Ok(Database { pool, heartbeat, url_redacted: pool::describe(&options), embedded: lease })
+}
+
+/// Makes the private database of `data_dir` anew: whatever was in it is gone. For the demo.
+///
+/// # Errors
+/// [`embedded::Error`], also when another process uses that database now.
+pub async fn recreate_embedded(settings: &DatabaseSettings, data_dir: &Path) -> Result<(), Error> {
+    Ok(embedded::recreate(&embedded_options(settings, data_dir, own_program())).await?)
+}
+
+fn embedded_options(
+    settings: &DatabaseSettings,
+    data_dir: &Path,
+    supervisor: Option<PathBuf>,
+) -> embedded::EmbeddedOptions {
+    embedded::EmbeddedOptions {
+        data_dir: data_dir.to_path_buf(),
+        bin_dir: (!settings.postgres_bin_dir.is_empty()).then(|| PathBuf::from(&settings.postgres_bin_dir)),
+        database: "steward".to_owned(),
+        supervisor,
+        fsync: settings.postgres_fsync,
+        linger: embedded::LINGER,
+    }
 }
 
 /// This program, when it is `steward`: another one would not know what to do as the supervisor.

@@ -18,13 +18,17 @@ use super::{Context, exit, output};
 use crate::app::{App, Roles};
 use crate::clock::{SimulatedClock, SystemClock};
 use crate::config::Settings;
+use crate::config::smtp::SmtpTransport;
 use crate::db::models::{self, NewModel};
-use crate::db::{embedded, overview};
+use crate::db::{self, overview};
 use crate::jobs;
 use crate::jobs::replay::{self, Finished, Stage};
 
 mod receiver;
 mod story;
+
+/// Signs the demo's webhooks; its receiver lives in the same process and guards nothing.
+const DEMO_SECRET: &str = "whsec_c3Rld2FyZC1kZW1vLXNlY3JldC0wMDAwMDA=";
 
 /// Arguments of `steward demo`.
 #[derive(Debug, clap::Args)]
@@ -88,7 +92,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 
     output::say(&format!("1. Starting a private PostgreSQL in {} ...", dir.display()));
     let settings = Settings { data_dir: dir.clone(), ..context.settings.settings.clone() };
-    embedded::recreate(&settings.database, &dir).await?;
+    db::recreate_embedded(&settings.database, &dir).await?;
     for folder in [&mail, &webhooks] {
         if folder.is_dir() {
             std::fs::remove_dir_all(folder)?;
@@ -141,11 +145,13 @@ fn range() -> (DateTime<Utc>, DateTime<Utc>) {
 /// The demo's messages stay on this machine: emails as files, webhooks to its own receiver.
 fn demo_settings(mut settings: Settings, url: &str, mail: &Path) -> Settings {
     settings.database.url = crate::config::secret::Secret::default();
-    settings.smtp.transport = crate::config::smtp::Transport::File;
+    settings.smtp.transport = SmtpTransport::File;
     settings.smtp.directory = mail.display().to_string();
     settings.notify.allow_private_targets.push("127.0.0.1".to_owned());
-    for channel in settings.notify.channels.values_mut() {
-        channel.redirect_to_http(url);
+    for channel in settings.notify.channels.values_mut().filter(|c| c.get("kind") == Some(&json!("webhook"))) {
+        channel.set("transport", json!("http"));
+        channel.set("url", json!(url));
+        channel.set("secret", json!(DEMO_SECRET));
     }
     settings
 }

@@ -18,6 +18,15 @@ pub enum Error {
         /// Where was looked, for people.
         searched: String,
     },
+    /// The database is to be made anew, and somebody is connected to it.
+    #[error(
+        "the database in {} is in use by another process (a `steward serve`, perhaps); stop it first, or use another --dir",
+        data_dir.display()
+    )]
+    InUse {
+        /// The data directory.
+        data_dir: PathBuf,
+    },
     /// Only programs that are too old, or of another version than the cluster.
     #[error("{cluster} needs the server programs of PostgreSQL {wanted}, but found only {found}; install that version, \
              or move the folder away to start with an empty database")]

@@ -92,6 +92,31 @@ async fn create_database(admin_url: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Drops the database of `options` and makes it again, empty.
+///
+/// # Errors
+/// [`Error::InUse`] while another process is connected to it; nothing is dropped then.
+pub async fn recreate(options: &EmbeddedOptions) -> Result<(), Error> {
+    let lease = acquire(options).await?;
+    let mut connection = PgConnection::connect(&lease._hold.url("postgres")).await?;
+    let quoted = options.database.replace('"', "\"\"");
+    // A process that was killed a moment ago may still have a session that is about to end.
+    for patience in (0..20).rev() {
+        match connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS \"{quoted}\""))).await {
+            Ok(_) => break,
+            Err(error) if error.as_database_error().is_some_and(|e| e.code().is_some_and(|code| code == "55006")) => {
+                if patience == 0 {
+                    return Err(Error::InUse { data_dir: options.data_dir.clone() });
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    connection.close().await?;
+    create_database(&lease._hold.url("postgres"), &options.database).await
+}
+
 fn duplicate(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().is_some_and(|code| code == "42P04" || code == "23505")
 }

@@ -1,6 +1,5 @@
 //! What the integration tests stand on.
 pub mod database;
-
-/// A real S3 protocol server over a folder.
-pub(crate) mod s3;
+pub mod s3;
 pub mod smtp;
+pub mod steward;
