@@ -1,94 +1,62 @@
-//! A/B tests between two model versions: is B better than A, by enough, and can the data be trusted?
+//! A/B tests between two models: A is the control, B the treatment; differences are always B - A.
 //!
-//! May use: `stats`. No I/O, no clock, no async, no randomness; a look is a pure function of the plan, both arms' moments and which
-//! look it is. Directions: every difference is B - A; a relative improvement is a percentage that is positive when B is better.
-//! What holds:
-//! * Significance fails closed: without enough rows, with the wrong sample ratio or without variance nothing is significant.
-//! * The interval of the relative improvement (Fieller's) and the p-value agree.
-//! * Looking again costs: see [`Looks`].
+//! May use: `stats`. No I/O, no clock, no async, no randomness. What holds:
+//! * Every judgement is a pure function of the plan, the moments of both arms, which look it is, and what is wrong with the data.
+//! * `is_significant` fails closed: too few rows, a wrong sample ratio, bad data or an unplanned repeated look make it false,
+//!   however small the p-value is.
+//! * No number is NaN: it is `None` and a warning or the reason says why.
 //!
-//! A statistical test is one file and one line in [`ALL`]. Deliberately absent: where rows come from, who is assigned to which arm,
-//! and group-sequential boundaries, which will replace Bonferroni's here.
+//! A test is one entry in [`ALL`]. Deliberately absent: reading rows, assigning units to arms, keeping looks; and for now
+//! group-sequential boundaries (repeated looks are corrected by Bonferroni instead, see [`Looks`]) and guardrails.
 
 mod decision;
-mod improvement;
-mod sample_ratio;
+mod evaluation;
+mod plan;
+mod ratio;
+mod relative;
+mod statistical;
 mod t_test;
 
-use std::fmt;
+pub use decision::Decision;
+pub use evaluation::{Evaluation, evaluate};
+pub use plan::{DataProblem, Looks, Plan};
+pub use ratio::{SampleRatio, missingness, sample_ratio};
+pub use relative::{NoRelative, meets_threshold, minimal_detectable_effect, relative_improvement, relative_interval};
+pub use statistical::{StatisticalTest, TestResult, Undefined};
 
-use serde::Serialize;
-
-pub use decision::{Decision, Evaluation, Looks, Plan, SampleRatioPolicy, ThresholdMode, Winner, evaluate};
-pub use improvement::{Improvement, improvement, meets_threshold};
-pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
-pub use t_test::{TTest, welch};
-
-use crate::stats::{Moments, Tail};
+use crate::stats::Moments;
 
 /// Every statistical test, the default first.
-pub static ALL: &[&dyn Test] = &[&t_test::TTest];
+pub static ALL: &[&dyn StatisticalTest] = &[&t_test::WELCH, &t_test::STUDENT];
 
-/// A way to tell whether two arms differ. The texts are the documentation.
-pub trait Test: Sync + fmt::Debug {
-    /// The name in job files, e.g. `t_test`.
-    fn name(&self) -> &'static str;
-    /// The name people read.
-    fn title(&self) -> &'static str;
-    /// One sentence: what it compares, its assumptions and its minimum sample.
-    fn summary(&self) -> &'static str;
-    /// Citation with DOI.
-    fn reference(&self) -> &'static str;
-    /// Compares the arms; the interval is at `1 - alpha`.
-    ///
-    /// # Errors
-    /// When the comparison is undefined for these arms.
-    fn compare(&self, a: &Moments, b: &Moments, alpha: f64) -> Result<Comparison, Undefined>;
-}
-
-/// The test of that name.
-pub fn test(name: &str) -> Option<&'static dyn Test> {
+/// The statistical test of that name, e.g. `t_test`.
+pub fn statistical_test(name: &str) -> Option<&'static dyn StatisticalTest> {
     ALL.iter().copied().find(|test| test.name() == name)
 }
 
-/// What a test found about B - A.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
-    /// B - A, in the metric's unit.
-    pub difference: f64,
-    /// Its standard error.
-    pub standard_error: f64,
-    /// Lower end of its interval.
-    pub low: f64,
-    /// Upper end of its interval.
-    pub high: f64,
-    /// The test statistic, with the sign of the difference.
-    pub statistic: f64,
-    /// Its degrees of freedom.
-    pub degrees_of_freedom: f64,
-    /// The critical value of the interval.
-    pub critical: f64,
-    /// Two-sided p-value.
-    pub p_value: Tail,
-    /// One-sided p-value of "B is larger".
-    pub p_greater: Tail,
-    /// One-sided p-value of "B is smaller".
-    pub p_less: Tail,
+/// Why outcomes cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// An outcome is NaN or infinite.
+    #[error("the outcome is no finite number in {rows} of {of} rows; leave those rows out and count them as missing")]
+    NotFinite {
+        /// How many rows.
+        rows: u64,
+        /// Of how many.
+        of: u64,
+    },
 }
 
-/// Why two arms cannot be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
-#[serde(rename_all = "snake_case")]
-pub enum Undefined {
-    /// An arm has fewer than two rows.
-    #[error("insufficient_data")]
-    InsufficientData,
-    /// Both arms are constant, so no difference can be weighed against noise.
-    #[error("zero_variance")]
-    ZeroVariance,
-    /// The numbers are so large that the result is none.
-    #[error("not_finite")]
-    NotFinite,
+/// The moments of one arm's outcomes.
+///
+/// # Errors
+/// Outcomes that are not finite, with their count: leaving them out silently would hide that an arm fails to answer.
+pub fn moments_of(values: &[f64]) -> Result<Moments, Error> {
+    let moments = Moments::of(values);
+    match moments.dropped() {
+        0 => Ok(moments),
+        rows => Err(Error::NotFinite { rows, of: values.len() as u64 }),
+    }
 }
 
 #[cfg(test)]

@@ -86,9 +86,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     )
     .await
     .map_err(|e| exit::Failure::unreachable(e.to_string()))?;
-    let counts = ab::DataCounts { missing_a: arms.missing_a, missing_b: arms.missing_b, unknown: arms.unknown };
-    let once = Looks { look: 1, planned: None, is_final: true };
-    let evaluation = ab::evaluate(&plan, &arms.a, &arms.b, &counts, once);
+    let lost = ab::DataProblem { missing_a: arms.missing_a, missing_b: arms.missing_b, unknown_variants: arms.unknown };
+    let evaluation = ab::evaluate(&plan, &arms.a, &arms.b, Looks::ONCE, &lost);
     match args.output {
         Format::Json => output::json(&evaluation)?,
         Format::Table => output::data(&render(&args, &arms, &evaluation)),

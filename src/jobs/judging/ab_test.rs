@@ -1,8 +1,9 @@
 //! The two arms of an A/B test from one dataset: a value per row, by the variant that served it.
 
-use crate::ab::{self, Moments};
+use crate::ab;
 use crate::dataset::{self, AlignedColumn, Dataset};
 use crate::metrics::{self, Column, Rows, Task};
+use crate::stats::Moments;
 
 /// One arm.
 #[derive(Debug, Clone)]

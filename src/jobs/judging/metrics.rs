@@ -87,7 +87,7 @@ fn compute(columns: &[AlignedColumn], plan: &Plan) -> Result<Judged, Error> {
         (None, _) => None,
     };
     let rows = match plan.task {
-        Task::Classification => Rows::classification(
+        Task::Classification => Rows::classification_at(
             label.column(),
             prediction.as_ref().map(Texts::column),
             score,

@@ -42,8 +42,8 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
         &ab_plan(spec)?,
         &arms.a,
         &arms.b,
-        &ab::DataCounts { missing_a: arms.missing_a, missing_b: arms.missing_b, unknown: arms.unknown },
         looks,
+        &ab::DataProblem { missing_a: arms.missing_a, missing_b: arms.missing_b, unknown_variants: arms.unknown },
     );
     Ok(evaluated(document, spec, &arms, &evaluation, looks, context, data.bytes_read()))
 }
@@ -107,10 +107,7 @@ fn evaluated(
     context: &Context,
     bytes_read: u64,
 ) -> Evaluated {
-    let decided = matches!(
-        evaluation.decision,
-        Decision::KeepA | Decision::ShipB | Decision::Review | Decision::InvalidData | Decision::InvalidSrm
-    ) || looks.is_final;
+    let decided = matches!(evaluation.decision, Decision::KeepA | Decision::ShipB | Decision::Review) || looks.is_final;
     let decision = evaluation.decision.as_str();
     let details = serde_json::to_value(evaluation).unwrap_or_default();
     Evaluated {
@@ -141,13 +138,16 @@ fn evaluated(
 
 /// The decision is told when it is reached; the horizon ends the matter.
 fn finding(spec: &AbSpec, evaluation: &Evaluation, decided: bool, concluded: bool) -> Finding {
+    // Data that cannot be judged is told at once: rows are being lost every hour.
     let invalid = matches!(evaluation.decision, Decision::InvalidData | Decision::InvalidSrm);
+    let told = decided || invalid;
     Finding {
         kind: "ab_decision",
         subject: spec.test.clone(),
-        status: match (decided, concluded) {
+        status: match (told, concluded) {
             (_, true) => FindingStatus::Clear,
             (true, false) => FindingStatus::Breach,
+            (false, false) if evaluation.decision == Decision::Continue => FindingStatus::Clear,
             (false, false) => FindingStatus::Unknown,
         },
         severity: if invalid { Severity::Warning } else { Severity::Info },
@@ -186,9 +186,9 @@ fn row(evaluation: &Evaluation, details: serde_json::Value, context: &Context) -
         p_value: evaluation.p_value,
         log10_p_value: evaluation.log10_p_value,
         is_significant: evaluation.is_significant,
-        meets_threshold: evaluation.meets_threshold,
+        meets_threshold: evaluation.meets_threshold.unwrap_or(false),
         decision: evaluation.decision.as_str().to_owned(),
-        winner: evaluation.winner.map(|w| w.as_str().to_owned()),
+        winner: evaluation.winner.map(str::to_owned),
         reason: evaluation.reason.clone(),
         details,
         window: context.window,
