@@ -56,7 +56,7 @@ fn centred_fieller(difference: f64, mean_a: f64, error_a: f64, error_b: f64, cri
     let lift = difference / mean_a;
     let relative_error = critical / mean_a;
     let g = relative_error * relative_error * error_a;
-    if !(g < 1.0) {
+    if g.is_nan() || g >= 1.0 {
         return None;
     }
     let centre = (lift + g) / (1.0 - g);
