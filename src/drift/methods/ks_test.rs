@@ -121,9 +121,14 @@ pub fn distance(first: &[f64], second: &[f64]) -> Option<Distance> {
         return None;
     }
     n.checked_mul(m)?;
-    // F_first - F_second is largest at a value of `first`, its negative at a value of `second`.
-    let (above, above_at) = one_sided(first, second);
-    let (below, below_at) = one_sided(second, first);
+    // F_first - F_second is largest at a value of `first`, its negative at a value of `second`. Both merges run in one loop: each
+    // is a chain of dependent steps, and two chains side by side cost little more than one.
+    let (mut above, mut below) = (Merge::new(first, second), Merge::new(second, first));
+    while above.is_unfinished() && below.is_unfinished() {
+        above.step();
+        below.step();
+    }
+    let ((above, above_at), (below, below_at)) = (above.finish(), below.finish());
     let second_is_higher = above > below || (above == below && above_at <= below_at);
     let (units, at) = if second_is_higher { (above, above_at) } else { (below, below_at) };
     Some(Distance {
@@ -139,21 +144,45 @@ pub fn distance(first: &[f64], second: &[f64]) -> Option<Distance> {
 ///
 /// A merge without data-dependent jumps: among equal values all of `second` go before any of `first`, so a step in the middle of
 /// a group of ties can only show too small a difference, never too large a one, and no group boundary has to be found.
-fn one_sided(first: &[f64], second: &[f64]) -> (i64, f64) {
-    let (n, m) = (first.len() as i64, second.len() as i64);
-    let (mut i, mut j) = (0usize, 0usize);
-    let (mut difference, mut largest, mut at) = (0i64, 0i64, 0usize);
-    while i < first.len() && j < second.len() {
-        let take_second = second[j] <= first[i];
-        difference += if take_second { -n } else { m };
-        i += usize::from(!take_second);
-        j += usize::from(take_second);
-        let better = difference > largest;
-        largest = if better { difference } else { largest };
-        at = if better { i } else { at };
+struct Merge<'a> {
+    first: &'a [f64],
+    second: &'a [f64],
+    i: usize,
+    j: usize,
+    difference: i64,
+    largest: i64,
+    largest_at: usize,
+}
+
+impl<'a> Merge<'a> {
+    fn new(first: &'a [f64], second: &'a [f64]) -> Self {
+        Self { first, second, i: 0, j: 0, difference: 0, largest: 0, largest_at: 0 }
     }
-    // When `second` is used up the difference climbs from a negative value to 0; when `first` is, it only falls.
-    (largest, first[at.saturating_sub(1)])
+
+    #[inline(always)]
+    fn is_unfinished(&self) -> bool {
+        self.i < self.first.len() && self.j < self.second.len()
+    }
+
+    #[inline(always)]
+    fn step(&mut self) {
+        let take_second = self.second[self.j] <= self.first[self.i];
+        self.difference += if take_second { -(self.first.len() as i64) } else { self.second.len() as i64 };
+        self.i += usize::from(!take_second);
+        self.j += usize::from(take_second);
+        let is_larger = self.difference > self.largest;
+        self.largest = if is_larger { self.difference } else { self.largest };
+        self.largest_at = if is_larger { self.i } else { self.largest_at };
+    }
+
+    /// When `second` is used up the difference climbs from a negative value to 0; when `first` is, it only falls: neither rest can
+    /// hold the largest.
+    fn finish(mut self) -> (i64, f64) {
+        while self.is_unfinished() {
+            self.step();
+        }
+        (self.largest, self.first[self.largest_at.saturating_sub(1)])
+    }
 }
 
 /// The pooled counts at each distinct value, ascending.
