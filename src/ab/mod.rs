@@ -13,6 +13,7 @@
 mod decision;
 mod improvement;
 mod sample_ratio;
+mod sentence;
 mod t_test;
 
 use std::fmt;

@@ -6,7 +6,7 @@ use super::output::{self, Format};
 use super::{Context, exit};
 use crate::ab::{self, Evaluation, Looks};
 use crate::dataset::{Dataset, Source};
-use crate::jobs::judging::ab_test::{Arm, Arms, Measure, Plan, read};
+use crate::jobs::judging::ab_test::{Arm, Measure, Plan, read};
 use crate::storage::Storage;
 
 /// Arguments of `steward ab`.
@@ -86,11 +86,10 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     )
     .await
     .map_err(|e| exit::Failure::unreachable(e.to_string()))?;
-    let lost = ab::DataProblem { missing_a: arms.missing_a, missing_b: arms.missing_b, unknown_variants: arms.unknown };
-    let evaluation = ab::evaluate(&plan, &arms.a, &arms.b, Looks::ONCE, &lost);
+    let evaluation = ab::evaluate(&plan, &arms.a, &arms.b, Looks::ONCE).with_unknown_variants(arms.unknown);
     match args.output {
-        Format::Json => output::json(&evaluation)?,
-        Format::Table => output::data(&render(&args, &arms, &evaluation)),
+        Format::Json => output::json(&document(&evaluation)?)?,
+        Format::Table => output::data(&render(&args, &evaluation)),
     }
     Ok(exit::FINE)
 }
@@ -98,7 +97,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 fn checked(args: &EvaluateArgs) -> anyhow::Result<ab::Plan> {
     let wrong = |message: String| -> anyhow::Error { exit::Failure::usage(message).into() };
     let known: Vec<&str> = ab::ALL.iter().map(|t| t.name()).collect();
-    let test = ab::statistical_test(&args.test)
+    let test = ab::test(&args.test)
         .ok_or_else(|| wrong(format!("--test: there is no test `{}`; choose one of {}", args.test, known.join(", "))))?;
     if args.control == args.treatment {
         return Err(wrong("--control and --treatment name the same variant".to_owned()));
@@ -118,24 +117,37 @@ fn checked(args: &EvaluateArgs) -> anyhow::Result<ab::Plan> {
         success_threshold: args.success_threshold,
         significance_level: args.significance_level,
         test,
+        ..ab::Plan::default()
     })
 }
 
-fn render(args: &EvaluateArgs, arms: &Arms, e: &Evaluation) -> String {
+/// The evaluation with its sentence, the sample-ratio check and the smallest detectable effect as their own fields.
+fn document(evaluation: &Evaluation) -> anyhow::Result<serde_json::Value> {
+    let mut document = serde_json::to_value(evaluation)?;
+    document["reason"] = evaluation.sentence().into();
+    document["reason_code"] = evaluation.reason.into();
+    document["srm"] = serde_json::json!({
+        "p_value": evaluation.sample_ratio_p_value, "mismatch": evaluation.sample_ratio_mismatch,
+    });
+    document["mde"] = evaluation.minimum_detectable_percent().into();
+    Ok(document)
+}
+
+fn render(args: &EvaluateArgs, e: &Evaluation) -> String {
     let percent = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:+.2} %"));
     let interval = e.relative_improvement_ci.map_or_else(|| "-".to_owned(), |[low, high]| format!("{low:+.2} % .. {high:+.2} %"));
     let rows = vec![
-        vec![format!("A ({})", args.control), e.n_a.to_string(), output::number(e.mean_a), arms.missing_a.to_string()],
-        vec![format!("B ({})", args.treatment), e.n_b.to_string(), output::number(e.mean_b), arms.missing_b.to_string()],
+        vec![format!("A ({})", args.control), e.n_a.to_string(), output::number(e.mean_a), e.dropped_a.to_string()],
+        vec![format!("B ({})", args.treatment), e.n_b.to_string(), output::number(e.mean_b), e.dropped_b.to_string()],
     ];
     let mut lines = vec![
-        format!("{}: {}", e.decision.as_str(), e.reason),
+        format!("{}: {}", e.decision.as_str(), e.sentence()),
         String::new(),
         output::table(&["variant", "rows", &format!("mean {}", args.outcome), "without outcome"], &[1, 2, 3], rows),
         String::new(),
         format!("B is better by   {} ({interval})", percent(e.relative_improvement)),
         format!("p                {}", output::p_value(e.p_value, e.log10_p_value)),
-        format!("smallest effect  {} that these rows could have shown", e.mde.map_or_else(|| "-".to_owned(), |m| format!("{m:.2} %"))),
+        format!("smallest effect  {} that these rows could have shown", e.minimum_detectable_percent().map_or_else(|| "-".to_owned(), |m| format!("{m:.2} %"))),
     ];
     lines.extend(e.warnings.iter().map(|w| format!("warning: {w}")));
     lines.join("\n")

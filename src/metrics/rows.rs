@@ -107,6 +107,20 @@ impl Rows {
         score: Option<&[Option<f64>]>,
         positive: Option<&str>,
     ) -> Result<Self, Error> {
+        Self::classification_at(label, prediction, score, positive, 0.5)
+    }
+
+    /// [`Rows::classification`] where a score of at least `decision_threshold` predicts the positive class.
+    ///
+    /// # Errors
+    /// As [`Rows::classification`].
+    pub fn classification_at(
+        label: Column<'_>,
+        prediction: Option<Column<'_>>,
+        score: Option<&[Option<f64>]>,
+        positive: Option<&str>,
+        decision_threshold: f64,
+    ) -> Result<Self, Error> {
         if prediction.is_none() && score.is_none() {
             return Err(Error::NothingPredicted);
         }
@@ -147,7 +161,7 @@ impl Rows {
             return Err(Error::NotBinary { found, classes: classes.names });
         }
         if predicted.is_none() {
-            predicted = Some(classes.predict_from_scores());
+            predicted = Some(classes.predict_from_scores(decision_threshold));
         }
         classes.predicted = predicted;
         Ok(Self { data: Data::Classes(classes), pending, unpredicted, given, positions })
@@ -258,8 +272,8 @@ impl Classes {
         Some(self.truth.iter().zip(scores).map(move |(&truth, &score)| (Some(truth) == positive, score)))
     }
 
-    /// The class each score predicts: positive from 0.5, else the other one. Adds a class that no label has when it must.
-    fn predict_from_scores(&mut self) -> Vec<u32> {
+    /// The class each score predicts: positive from the threshold on, else the other one. Adds a class that no label has when it must.
+    fn predict_from_scores(&mut self, threshold: f64) -> Vec<u32> {
         let (Some(scores), Some(positive)) = (&self.scores, &mut self.positive) else {
             return Vec::new();
         };
@@ -280,7 +294,7 @@ impl Classes {
                 self.names.len() as u32 - 1
             }
         };
-        scores.iter().map(|&score| if score >= 0.5 { yes } else { no }).collect()
+        scores.iter().map(|&score| if score >= threshold { yes } else { no }).collect()
     }
 }
 

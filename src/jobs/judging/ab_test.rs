@@ -1,6 +1,5 @@
 //! The two arms of an A/B test from one dataset: a value per row, by the variant that served it.
 
-use crate::ab;
 use crate::dataset::{self, AlignedColumn, Dataset};
 use crate::metrics::{self, Column, Rows, Task};
 use crate::stats::Moments;
@@ -46,14 +45,10 @@ pub enum Measure {
 /// Both arms, and what did not go into them.
 #[derive(Debug, Clone)]
 pub struct Arms {
-    /// The control.
+    /// The control; rows without a value (no label yet, no outcome) are counted as dropped.
     pub a: Moments,
-    /// The treatment.
+    /// The treatment, likewise.
     pub b: Moments,
-    /// Rows of the control without a value (no label yet, no outcome).
-    pub missing_a: u64,
-    /// Rows of the treatment without a value.
-    pub missing_b: u64,
     /// Rows of neither variant.
     pub unknown: u64,
 }
@@ -67,9 +62,6 @@ pub enum Error {
     /// The columns cannot be used.
     #[error(transparent)]
     Rows(#[from] metrics::RowsError),
-    /// Values that are no numbers.
-    #[error(transparent)]
-    Values(#[from] ab::Error),
     /// A column cannot be used as the plan wants.
     #[error("column `{column}` holds text, and an outcome or score must be a number")]
     NotANumber {
@@ -132,10 +124,8 @@ fn arms<'a>(plan: &Plan, rows: usize, column: &dyn Fn(&str) -> &'a AlignedColumn
     let a = values(plan, &plan.control, &of_a, column)?;
     let b = values(plan, &plan.treatment, &of_b, column)?;
     Ok(Arms {
-        a: ab::moments_of(&a)?,
-        b: ab::moments_of(&b)?,
-        missing_a: (of_a.len() - a.len()) as u64,
-        missing_b: (of_b.len() - b.len()) as u64,
+        a: Moments::of_options(&a),
+        b: Moments::of_options(&b),
         unknown,
     })
 }
@@ -145,9 +135,9 @@ fn values<'a>(
     arm: &Arm,
     rows: &[usize],
     column: &dyn Fn(&str) -> &'a AlignedColumn,
-) -> Result<Vec<f64>, Error> {
+) -> Result<Vec<Option<f64>>, Error> {
     let (metric, label) = match &plan.measure {
-        Measure::Outcome(name) => return Ok(numbers(name, column(name), rows)?.into_iter().flatten().collect()),
+        Measure::Outcome(name) => return numbers(name, column(name), rows),
         Measure::Loss { metric, label } => (metric, label),
     };
     let loss = metrics::row_loss(metric).ok_or_else(|| Error::NoRowValue(metric.clone()))?;
@@ -167,8 +157,7 @@ fn values<'a>(
             Rows::regression(label.column(), prediction.column())?
         }
     };
-    let losses = metrics::per_row_loss(metric, &kept).ok_or_else(|| missing("score (a probability)"))?;
-    Ok(losses.into_iter().flatten().collect())
+    metrics::per_row_loss(metric, &kept).ok_or_else(|| missing("score (a probability)"))
 }
 
 /// The rows of one arm of a column.

@@ -38,13 +38,7 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
         Err(error) => return Problem::Corrupt(error.to_string()).into_evaluated(),
     };
     let looks = looks(document, spec, context, state.as_ref().map_or(0, |s| s.looks));
-    let evaluation = ab::evaluate(
-        &ab_plan(spec)?,
-        &arms.a,
-        &arms.b,
-        looks,
-        &ab::DataProblem { missing_a: arms.missing_a, missing_b: arms.missing_b, unknown_variants: arms.unknown },
-    );
+    let evaluation = ab::evaluate(&ab_plan(spec)?, &arms.a, &arms.b, looks).with_unknown_variants(arms.unknown);
     Ok(evaluated(document, spec, &arms, &evaluation, looks, context, data.bytes_read()))
 }
 
@@ -67,7 +61,7 @@ fn plan(spec: &AbSpec) -> Plan {
 }
 
 fn ab_plan(spec: &AbSpec) -> Result<ab::Plan, JobError> {
-    let test = ab::statistical_test(&spec.statistical_test).ok_or_else(|| {
+    let test = ab::test(&spec.statistical_test).ok_or_else(|| {
         JobError::permanent("invalid_document", format!("there is no statistical test `{}`", spec.statistical_test))
     })?;
     Ok(ab::Plan {
@@ -77,6 +71,7 @@ fn ab_plan(spec: &AbSpec) -> Result<ab::Plan, JobError> {
         success_threshold: spec.success_threshold,
         significance_level: spec.significance_level,
         test,
+        ..ab::Plan::default()
     })
 }
 
@@ -107,7 +102,7 @@ fn evaluated(
     context: &Context,
     bytes_read: u64,
 ) -> Evaluated {
-    let decided = matches!(evaluation.decision, Decision::KeepA | Decision::ShipB | Decision::Review) || looks.is_final;
+    let decided = matches!(evaluation.decision, Decision::KeepA | Decision::ShipB) || looks.is_final;
     let decision = evaluation.decision.as_str();
     let details = serde_json::to_value(evaluation).unwrap_or_default();
     Evaluated {
@@ -115,13 +110,13 @@ fn evaluated(
         summary: json!({
             "test": spec.test,
             "decision": decision,
-            "reason": evaluation.reason,
+            "reason": evaluation.sentence(),
             "n_a": evaluation.n_a,
             "n_b": evaluation.n_b,
             "relative_improvement": evaluation.relative_improvement,
             "p_value": evaluation.p_value,
-            "missing_a": arms.missing_a,
-            "missing_b": arms.missing_b,
+            "missing_a": evaluation.dropped_a,
+            "missing_b": evaluation.dropped_b,
             "unknown_variants": arms.unknown,
         }),
         rows: Rows::Look {
@@ -151,7 +146,7 @@ fn finding(spec: &AbSpec, evaluation: &Evaluation, decided: bool, concluded: boo
             (false, false) => FindingStatus::Unknown,
         },
         severity: if invalid { Severity::Warning } else { Severity::Info },
-        title: format!("A/B test {}: {}. {}", spec.test, evaluation.decision.as_str(), evaluation.reason),
+        title: format!("A/B test {}: {}. {}", spec.test, evaluation.decision.as_str(), evaluation.sentence()),
         score: evaluation.relative_improvement,
         threshold: Some(100.0 * spec.success_threshold),
         evidence: json!({
@@ -188,8 +183,8 @@ fn row(evaluation: &Evaluation, details: serde_json::Value, context: &Context) -
         is_significant: evaluation.is_significant,
         meets_threshold: evaluation.meets_threshold.unwrap_or(false),
         decision: evaluation.decision.as_str().to_owned(),
-        winner: evaluation.winner.map(str::to_owned),
-        reason: evaluation.reason.clone(),
+        winner: evaluation.winner.map(|w| w.as_str().to_owned()),
+        reason: evaluation.sentence(),
         details,
         window: context.window,
         run_id: context.run.id,

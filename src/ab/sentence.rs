@@ -1,0 +1,75 @@
+//! The decision in one sentence, with its numbers.
+
+use super::{Decision, Evaluation};
+
+impl Evaluation {
+    /// Takes rows of neither variant into account: somebody else's rows are in the data, so nothing of it can be trusted.
+    #[must_use]
+    pub fn with_unknown_variants(mut self, rows: u64) -> Self {
+        if rows > 0 {
+            self.decision = Decision::InvalidData;
+            self.winner = None;
+            self.is_significant = false;
+            self.reason = "unknown_variants";
+            self.warnings.push(format!("{rows} rows belong to neither variant"));
+        }
+        self
+    }
+
+    /// The smallest difference that these rows would have found with a power of 80 %, in percent of A; none when A is 0.
+    #[must_use]
+    pub fn minimum_detectable_percent(&self) -> Option<f64> {
+        let (difference, mean) = (self.minimum_detectable_difference?, self.mean_a?);
+        (mean != 0.0).then(|| 100.0 * difference / mean.abs()).filter(|percent| percent.is_finite())
+    }
+
+    /// What was decided and why, for people: one sentence.
+    ///
+    /// ```
+    /// use steward::ab::{Looks, Plan, evaluate};
+    /// use steward::stats::Moments;
+    /// let arm = |ones: usize| Moments::of(&(0..1000).map(|i| f64::from(u8::from(i < ones))).collect::<Vec<_>>());
+    /// let evaluation = evaluate(&Plan::default(), &arm(500), &arm(575), Looks::ONCE);
+    /// assert_eq!(evaluation.sentence(), "B is better by 15.0 % (p 0.00077), which reaches the threshold.");
+    /// ```
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let rows = format!("{} rows of A and {} of B", self.n_a, self.n_b);
+        let p = self.p_in_words();
+        let size = match self.relative_improvement {
+            Some(percent) => format!("{:.1} %", percent.abs()),
+            None => self.absolute_difference.map_or_else(|| "an unknown amount".to_owned(), |d| format!("{:.4}", d.abs())),
+        };
+        let level = if self.level < 0.05 { format!(", held against {:.4}", self.level) } else { String::new() };
+        match self.reason {
+            "unknown_variants" => "There are rows that belong to neither variant; name them or filter them out.".to_owned(),
+            "no_usable_rows" => format!("There are no usable rows in both arms ({rows})."),
+            "missing_values_differ" => format!(
+                "Outcomes are missing in one arm more than in the other ({} of A, {} of B), so the arms cannot be compared.",
+                self.dropped_a, self.dropped_b
+            ),
+            "not_finite" => "Some outcomes are no finite numbers.".to_owned(),
+            "below_min_samples" => format!("There are too few rows for a decision yet: {rows}."),
+            "sample_ratio_mismatch" => format!("The arms did not get the rows that the split promises: {rows}; mend the assignment first."),
+            "zero_variance" => "All outcomes are the same, so there is nothing to compare.".to_owned(),
+            "treatment_significantly_worse" => format!("B is worse by {size} (p {p}{level})."),
+            "baseline_zero" => format!("B differs from A (p {p}), but A is 0, so there is no relative improvement to judge."),
+            "significant_and_meets_threshold" => format!("B is better by {size} (p {p}{level}), which reaches the threshold."),
+            "below_success_threshold" => format!("B is better by {size} (p {p}), which is less than the threshold asks for."),
+            "unplanned_look" => format!("This look was not planned, so it decides nothing; p is {p} with {rows}."),
+            _ => format!("No difference is established (p {p}{level}) with {rows}."),
+        }
+    }
+
+    fn p_in_words(&self) -> String {
+        match (self.p_value, self.log10_p_value) {
+            (Some(p), Some(log10)) if p < 1e-4 => format!("1e{log10:.0}"),
+            (Some(p), _) => {
+                // Two digits that count, without an exponent.
+                let digits = (1.0 - p.max(1e-4).log10().floor()).max(2.0) as usize;
+                format!("{p:.digits$}")
+            }
+            (None, _) => "unknown".to_owned(),
+        }
+    }
+}
