@@ -167,6 +167,13 @@ impl Bench {
         Worker { stop, running }
     }
 
+    async fn drain(&self, settings: WorkerSettings) {
+        let (pool, queues) = (self.pool().clone(), settings.queues.clone());
+        let handler: Arc<dyn Handler> = self.script.clone();
+        let drained = queue::drain(pool.clone(), pool, Arc::new(SystemClock), settings, queues, handler);
+        tokio::time::timeout(Duration::from_secs(10), drained).await.expect("never drained").unwrap();
+    }
+
     async fn enqueue(&self, document: serde_json::Value) -> Uuid {
         self.enqueue_run(&NewRun::new("job", "test", document)).await
     }
@@ -326,16 +333,20 @@ async fn due_runs_start_by_priority_then_age() {
     for (name, priority) in [("c", 200), ("b", 100), ("a", 10), ("b2", 100)] {
         bench.enqueue_run(&NewRun { priority, ..NewRun::new(name, "test", json!({})) }).await;
     }
-    let drained = queue::drain(
-        bench.pool().clone(),
-        bench.pool().clone(),
-        Arc::new(SystemClock),
-        WorkerSettings { concurrency: 1, ..settings() },
-        vec!["default".to_owned()],
-        bench.script.clone(),
-    );
-    tokio::time::timeout(Duration::from_secs(10), drained).await.expect("never drained").unwrap();
+    bench.drain(WorkerSettings { concurrency: 1, ..settings() }).await;
     assert_eq!(*bench.script.order.lock().unwrap(), ["a", "b", "b2", "c"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn draining_does_not_wait_for_what_the_future_holds_up() {
+    let bench = Bench::new().await;
+    let later = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    let future = bench.enqueue_run(&NewRun { run_after: Some(later), ..NewRun::new("f", "test", json!({})) }).await;
+    let behind = bench.enqueue_run(&NewRun { after_run: Some(future), ..NewRun::new("b", "test", json!({})) }).await;
+    let due = bench.enqueue(json!({ "do": "sleep", "ms": 50 })).await;
+    bench.drain(settings()).await;
+    assert_eq!(queue::get(bench.pool(), due).await.unwrap().state, "succeeded");
+    assert_eq!(queue::get(bench.pool(), behind).await.unwrap().state, "available");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
