@@ -39,7 +39,7 @@ pub(super) async fn claim(
         sqlx::query_file_as!(Run, "src/queue/claim.sql", queue, limit, owner.id, owner.name, lease.as_secs_f64())
             .fetch_all(pool)
             .await?;
-    runs.sort_by(|a, b| (a.priority, a.run_after, a.id).cmp(&(b.priority, b.run_after, b.id)));
+    runs.sort_by_key(|run| (run.priority, run.run_after, run.id));
     Ok(runs)
 }
 

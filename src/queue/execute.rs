@@ -17,7 +17,7 @@ use crate::clock::SharedClock;
 use crate::config::worker::WorkerSettings;
 
 /// How often writing down the end may fail for another reason than the database being away.
-const TRIES_WITH_HOOK: u32 = 5;
+const TRIES_WITH_HOOK: u32 = 4;
 
 /// What every execution of a process shares.
 pub(super) struct Executor {
@@ -63,7 +63,11 @@ impl Executor {
         let limit = Duration::from_secs(u64::try_from(run.time_limit_seconds).unwrap_or(1));
         tokio::select! {
             biased;
-            result = &mut work => return ended(result),
+            result = &mut work => return match (ended(result), lease.reason()) {
+                // It heard of the stop before we did; its error is only the way it stopped.
+                (End::Failed(_), Some(why)) => End::Stopped(why),
+                (end, _) => end,
+            },
             () = lease.token.cancelled() => {}
             () = tokio::time::sleep(limit) => lease.stop(Stop::TimeLimit),
         }

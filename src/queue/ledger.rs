@@ -61,7 +61,12 @@ pub async fn list(pool: &PgPool, filter: &RunFilter, limit: u32) -> Result<RunPa
     let wanted = usize::try_from(limit.max(1)).unwrap_or(1);
     let mut runs = sqlx::query_as!(
         Run,
-        "SELECT * FROM runs
+        "SELECT id, job_id, job_name, kind, document, queue, priority, state, trigger, notifies, tick_at,
+                window_start, window_end, idempotency_key, parent_id, after_run, run_after, attempt,
+                max_attempts, crash_count, max_crashes, time_limit_seconds, deadline, fence, lease_owner,
+                lease_until, cancel_requested, submitted_by, created_at, started_at, finished_at, outcome,
+                summary, error, error_kind
+         FROM runs
          WHERE (cardinality($1::text[]) = 0 OR state = ANY($1))
            AND ($2::text IS NULL OR job_name = $2)
            AND ($3::text IS NULL OR kind = $3)
@@ -84,7 +89,18 @@ pub async fn list(pool: &PgPool, filter: &RunFilter, limit: u32) -> Result<RunPa
 
 /// The run of that id, when there is one.
 pub(super) async fn find(executor: impl PgExecutor<'_>, run_id: Uuid) -> Result<Option<Run>, sqlx::Error> {
-    sqlx::query_as!(Run, "SELECT * FROM runs WHERE id = $1", run_id).fetch_optional(executor).await
+    sqlx::query_as!(
+        Run,
+        "SELECT id, job_id, job_name, kind, document, queue, priority, state, trigger, notifies, tick_at,
+                window_start, window_end, idempotency_key, parent_id, after_run, run_after, attempt,
+                max_attempts, crash_count, max_crashes, time_limit_seconds, deadline, fence, lease_owner,
+                lease_until, cancel_requested, submitted_by, created_at, started_at, finished_at, outcome,
+                summary, error, error_kind
+         FROM runs WHERE id = $1",
+        run_id,
+    )
+    .fetch_optional(executor)
+    .await
 }
 
 /// One run.
@@ -100,9 +116,15 @@ pub async fn get(pool: &PgPool, run_id: Uuid) -> Result<Run, Error> {
 /// # Errors
 /// Those of the database.
 pub async fn attempts(pool: &PgPool, run_id: Uuid) -> Result<Vec<Attempt>, Error> {
-    Ok(sqlx::query_as!(Attempt, "SELECT * FROM run_attempts WHERE run_id = $1 ORDER BY fence", run_id)
-        .fetch_all(pool)
-        .await?)
+    Ok(sqlx::query_as!(
+        Attempt,
+        "SELECT run_id, fence, worker_id, worker_name, started_at, finished_at, outcome, error, error_kind,
+                peak_memory_bytes, bytes_read
+         FROM run_attempts WHERE run_id = $1 ORDER BY fence",
+        run_id
+    )
+    .fetch_all(pool)
+    .await?)
 }
 
 /// Cancels a run: at once when it waits, by telling its worker when it runs.
@@ -128,7 +150,17 @@ pub async fn cancel(conn: &mut PgConnection, run_id: Uuid) -> Result<Cancelled, 
             sqlx::query!("SELECT pg_notify($1, $2::uuid::text)", CANCELS, run_id).execute(conn).await?;
             Ok(Cancelled::Requested)
         }
-        Some(_) => Ok(Cancelled::AtOnce),
+        Some(_) => {
+            // Who waited for it now waits for the one it waited for: a chain of runs stays one after the other.
+            sqlx::query!(
+                "UPDATE runs SET after_run = (SELECT gone.after_run FROM runs gone WHERE gone.id = $1)
+                 WHERE after_run = $1 AND state IN ('waiting_data', 'available')",
+                run_id,
+            )
+            .execute(conn)
+            .await?;
+            Ok(Cancelled::AtOnce)
+        }
         None => {
             let run = find(conn, run_id).await?.ok_or(Error::NotFound(run_id))?;
             Ok(Cancelled::AlreadyFinished(State::parse(&run.state).unwrap_or(State::Failed)))

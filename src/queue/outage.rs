@@ -19,9 +19,9 @@ impl Outage {
     /// server is found again within a poll or two.
     pub(super) fn failed(&mut self, error: &sqlx::Error) -> Duration {
         if self.failures == 0 {
-            tracing::warn!(queue.activity = self.what, %error, "database does not answer; trying again until it does");
+            tracing::warn!(queue.activity = self.what, %error, "database failed; trying again until it works");
         } else {
-            tracing::debug!(queue.activity = self.what, %error, "database still does not answer");
+            tracing::debug!(queue.activity = self.what, %error, "database still fails");
         }
         self.failures = self.failures.saturating_add(1);
         Duration::from_millis(100)
@@ -33,7 +33,7 @@ impl Outage {
     pub(super) fn worked(&mut self) -> bool {
         let was_down = self.failures > 0;
         if was_down {
-            tracing::info!(queue.activity = self.what, queue.failures = self.failures, "database answers again");
+            tracing::info!(queue.activity = self.what, queue.failures = self.failures, "database works again");
         }
         self.failures = 0;
         was_down

@@ -1,6 +1,5 @@
 //! The worker: apalis executes what the claimer leases, beside heartbeat, reaper and ear.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -122,8 +121,14 @@ pub async fn drain(
     let mut pause = Duration::from_millis(1);
     loop {
         let busy = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM runs WHERE queue = ANY($1)
-                              AND (state = 'leased' OR (state = 'available' AND run_after <= steward_now()))) AS "busy!""#,
+            r#"SELECT EXISTS (
+                   SELECT 1 FROM runs r
+                   WHERE r.queue = ANY($1)
+                     AND (r.state = 'leased'
+                          OR (r.state = 'available' AND r.run_after <= steward_now()
+                              AND (r.after_run IS NULL
+                                   OR coalesce((SELECT p.state NOT IN ('waiting_data', 'available', 'leased')
+                                                FROM runs p WHERE p.id = r.after_run), true))))) AS "busy!""#,
             &queues,
         )
         .fetch_one(&asking);
@@ -194,11 +199,9 @@ fn next_claims(claims: Claims) -> stream::BoxStream<'static, Result<Option<Task<
 }
 
 /// The service that apalis calls.
-fn execute(claimed: Claimed, executor: Data<Arc<Executor>>) -> impl Future<Output = Result<(), BoxDynError>> + Send {
-    async move {
-        executor.execute(claimed).await;
-        Ok(())
-    }
+async fn execute(claimed: Claimed, executor: Data<Arc<Executor>>) -> Result<(), BoxDynError> {
+    executor.execute(claimed).await;
+    Ok(())
 }
 
 /// After `stop`, waits the time of grace and tells what still runs to give itself back.

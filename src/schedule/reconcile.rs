@@ -228,9 +228,15 @@ impl Pass<'_> {
                 queue::cancel(&mut *self.conn, run.id).await?;
             }
         }
+        let before = match overlap {
+            Overlap::Allow => None,
+            // What waited is cancelled and done with; what runs may take a while to notice.
+            Overlap::CancelRunning => unfinished.iter().rfind(|run| run.state == "leased"),
+            Overlap::Skip | Overlap::QueueOne | Overlap::QueueAll => unfinished.last(),
+        };
         let after_run = match overlap {
             Overlap::Allow => None,
-            _ => self.chain.or(unfinished.last().map(|run| run.id)),
+            _ => self.chain.or(before.map(|run| run.id)),
         };
         let run = self.run_of(tick, after_run)?;
         let run = queue::enqueue(&mut *self.conn, &run).await?;
