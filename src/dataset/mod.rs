@@ -181,7 +181,8 @@ impl Dataset {
         let mut sink = NumericColumn::default();
         if self.selection.is_everything() {
             let rows = self.objects.iter().filter_map(|object| object.rows_if_known()).sum::<u64>();
-            sink.values.reserve_exact(usize::try_from(rows).unwrap_or_default());
+            // A footer may lie about its rows: growing step by step is then cheaper than ending the process.
+            let _ = sink.values.try_reserve_exact(usize::try_from(rows).unwrap_or_default());
         }
         self.feed(column, family, sink).await
     }
@@ -227,7 +228,7 @@ impl Dataset {
         for object in &self.objects {
             found.push((object.info.uri.as_str(), object.require(column)?));
         }
-        Ok(schema::agree(found.into_iter())?.map_or(Family::Unknown, |column| column.family))
+        schema::agree(found.into_iter())
     }
 
     fn wrong(&self, column: &str, family: Family, expected: &'static str) -> Error {

@@ -1,6 +1,6 @@
 //! A column as numbers.
 
-use polars::prelude::DataType;
+use polars::prelude::{ChunkFilter, DataType};
 
 use super::Error;
 use super::object::Sink;
@@ -21,13 +21,13 @@ impl Sink for NumericColumn {
         if *block.series.dtype() == DataType::Float64 && !block.column.encoding.is_textual() {
             let floats = block.series.f64().map_err(|error| block.undecodable(&error))?;
             let from = self.values.len();
-            if floats.null_count() == 0 {
-                for slice in floats.data_views() {
-                    self.values.extend_from_slice(slice);
-                }
-            } else {
-                self.missing += floats.null_count() as u64;
-                self.values.extend(floats.iter().flatten());
+            self.missing += floats.null_count() as u64;
+            let present = match floats.null_count() {
+                0 => Ok(floats.clone()),
+                _ => floats.filter(&floats.is_not_null()),
+            };
+            for slice in present.map_err(|error| block.undecodable(&error))?.data_views() {
+                self.values.extend_from_slice(slice);
             }
             let fresh = self.values.get(from..).unwrap_or_default();
             if fresh.iter().any(|value| value.is_nan()) {

@@ -28,6 +28,8 @@ const TAIL: u64 = 64 * 1024;
 const HEAD: u64 = 4;
 const END: u64 = 8;
 const MAGIC: &[u8] = b"PAR1";
+/// Most rows of one row group that are believed; the decoder reserves memory for them before it sees a value.
+const GROUP_ROWS: usize = 1 << 28;
 /// Rows decoded at once (whole row groups, at least one): bounds memory, and gives every core a row group.
 const BATCH_ROWS: usize = 2 << 20;
 
@@ -107,6 +109,9 @@ pub(super) fn parse(object: &str, size: u64, footer: Bytes) -> Result<Footer, Er
         .map_err(|error| corrupt(format!("its schema cannot be understood ({})", brief(&error.to_string()))))?;
     let mut rows = 0usize;
     for (index, group) in metadata.row_groups.iter().enumerate() {
+        if group.num_rows() > GROUP_ROWS {
+            return Err(corrupt(format!("row group {index} claims {} rows", group.num_rows())));
+        }
         rows = rows.saturating_add(group.num_rows());
         for chunk in group.parquet_columns() {
             let range = chunk.byte_range();

@@ -133,26 +133,38 @@ impl Column {
     }
 }
 
-/// Checks one column across objects, given as (object, column); the first that has values sets the type.
-pub(super) fn agree<'a>(columns: impl Iterator<Item = (&'a str, &'a Column)>) -> Result<Option<&'a Column>, Error> {
+/// The family of one column across objects, given as (object, column); the first that has values sets it.
+///
+/// Text formats state no types: where their objects look different (codes that happen to be all digits in one file),
+/// the column is text. Stated types that differ are an error.
+pub(super) fn agree<'a>(columns: impl Iterator<Item = (&'a str, &'a Column)>) -> Result<Family, Error> {
     let mut first: Option<(&str, &Column)> = None;
+    let mut family = Family::Unknown;
     for (object, column) in columns {
         match first {
             Some((name, known)) if known.family != Family::Unknown => {
-                if !column.agrees_with(known) {
-                    return Err(Error::SchemaConflict {
-                        column: column.name.clone(),
-                        object: object.to_owned(),
-                        found: column.dtype.clone(),
-                        first: name.to_owned(),
-                        expected: known.dtype.clone(),
-                    });
+                if column.agrees_with(known) {
+                    continue;
                 }
+                if column.encoding.is_textual() && known.encoding.is_textual() {
+                    family = Family::Text;
+                    continue;
+                }
+                return Err(Error::SchemaConflict {
+                    column: column.name.clone(),
+                    object: object.to_owned(),
+                    found: column.dtype.clone(),
+                    first: name.to_owned(),
+                    expected: known.dtype.clone(),
+                });
             }
-            _ => first = Some((object, column)),
+            _ => {
+                first = Some((object, column));
+                family = column.family;
+            }
         }
     }
-    Ok(first.map(|(_, column)| column))
+    Ok(family)
 }
 
 #[cfg(test)]
@@ -173,6 +185,8 @@ mod tests {
         assert_eq!(error.to_string(), "column `x` is f64 in `c` and i8 in `b`: write both with the same type");
         let textual = column(&DataType::Float64, true);
         assert!(agree([("a", &narrow), ("b", &textual)].into_iter()).is_ok());
-        assert!(agree([("a", &float), ("b", &column(&DataType::String, true))].into_iter()).is_err());
+        let text = column(&DataType::String, true);
+        assert!(agree([("a", &float), ("b", &text)].into_iter()).is_err());
+        assert_eq!(agree([("a", &none), ("b", &textual), ("c", &text)].into_iter()), Ok(Family::Text));
     }
 }

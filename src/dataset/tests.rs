@@ -563,3 +563,38 @@ async fn objects_in_memory_are_read_by_ranges() {
     assert_eq!(data.numeric("i64").await.unwrap().values, [3.0, -7.0, 3.0]);
     assert_eq!(data.categories("text").await.unwrap().counts.missing, 1);
 }
+
+#[tokio::test]
+async fn text_is_counted_right_whatever_its_length_and_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    // Long and short texts, the empty one, missing ones, more categories than the small table has places.
+    let text = |row: usize| match row % 5 {
+        0 => Some(String::new()),
+        1 => None,
+        2 => Some(format!("{}", row % 3_001)),
+        3 => Some(format!("a category with a long name {}", row % 1_999)),
+        _ => Some("one".to_owned()),
+    };
+    let texts: Vec<Option<String>> = (0..60_000).map(text).collect();
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for text in texts.iter().flatten() {
+        *expected.entry(text.clone()).or_default() += 1;
+    }
+    write(&path, vec![column("x", &texts[..])]);
+    let found = open(&path).await.unwrap().categories("x").await.unwrap();
+    assert_eq!(found.counts.counts, expected);
+    assert_eq!((found.counts.missing, found.rows), (12_000, 60_000));
+}
+
+#[tokio::test]
+async fn csv_columns_that_look_different_in_two_files_are_text() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("1.csv"), "code,x\n12,1\n13,2\n").unwrap();
+    std::fs::write(folder.path().join("2.csv"), "code,x\nA12,1.5\n12,NA\n").unwrap();
+    let data = open(&folder.path().join("*.csv")).await.unwrap();
+    assert_eq!(counts(&data.categories("code").await.unwrap()), [("12", 2), ("13", 1), ("A12", 1)]);
+    let error = data.numeric("code").await.unwrap_err();
+    assert!(matches!(&error, Error::WrongType { object, .. } if object.ends_with("2.csv")), "{error:?}");
+    assert_eq!(data.numeric("x").await.unwrap(), NumericColumn { values: vec![1.0, 2.0, 1.5], missing: 1 });
+}

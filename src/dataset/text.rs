@@ -4,6 +4,8 @@
 //! (numbers, booleans, dates, timestamps, else text). A later value that does not fit is an error with its row, never
 //! silently missing. Numbers with leading zeros are codes, hence text.
 //!
+//! The columns of JSON lines are the keys of the first rows.
+//!
 //! Missing values: an absent field or JSON null; in a CSV column that is not text also `NA`, `N/A`, `NaN`, `null`,
 //! `None` and an empty field.
 
@@ -270,6 +272,31 @@ mod tests {
         let text = "{\"a\": 1, \"b\": \"x\"}\n\n{\"a\": 2.5, \"c\": true, \"d\": null}\n";
         let expected = [("a", Family::Float), ("b", Family::Text), ("c", Family::Boolean), ("d", Family::Unknown)];
         assert_eq!(families(Format::Ndjson, text), expected.map(|(name, family)| (name.to_owned(), family)));
+    }
+
+    #[test]
+    fn what_spreadsheets_write_is_read() {
+        let text = "\u{feff}a,b\r\n1,\"x, y\"\r\n2,\"two\nlines\"\r\n";
+        assert_eq!(families(Format::Csv, text), [("a".into(), Family::Integer), ("b".into(), Family::Text)]);
+        let bytes = Bytes::from(text);
+        let texts = read("x", Format::Csv, &bytes, "b").unwrap();
+        let texts: Vec<Option<&str>> = texts.str().unwrap().iter().collect();
+        assert_eq!(texts, [Some("x, y"), Some("two\nlines")]);
+        let last = Bytes::from("a,b\r\n1,2\r\n3,\r\n");
+        let texts = read("x", Format::Csv, &last, "b").unwrap();
+        let texts: Vec<Option<&str>> = texts.str().unwrap().iter().collect();
+        assert_eq!(texts, [Some("2"), None]);
+    }
+
+    #[test]
+    fn rows_longer_than_the_header_are_an_error_and_shorter_ones_have_missing_values() {
+        let long = Bytes::from("a,b\n1,2\n1,2,3\n");
+        // Seen among the first rows, where all columns are decoded; later an extra field is not looked at.
+        let error = columns("file://x", Format::Csv, &long).unwrap_err();
+        assert!(matches!(&error, Error::Corrupt { object, .. } if object == "file://x"), "{error:?}");
+        let short = Bytes::from("a,b\n1,2\n3\n");
+        let texts = read("x", Format::Csv, &short, "b").unwrap();
+        assert_eq!((texts.len(), texts.null_count()), (2, 1));
     }
 
     #[test]

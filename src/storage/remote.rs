@@ -166,6 +166,9 @@ async fn get(store: &dyn ObjectStore, object: &ObjectInfo, range: Option<GetRang
         let detail = format!("{} bytes instead of {}", result.meta.size, object.size_bytes);
         return Err(Error::Changed { uri: object.uri.clone(), detail });
     }
+    if object.etag.is_none() && result.meta.last_modified != object.last_modified {
+        return Err(Error::Changed { uri: object.uri.clone(), detail: "it was modified".into() });
+    }
     result.bytes().await.map_err(|error| fail(&error))
 }
 
