@@ -51,6 +51,7 @@ CREATE TABLE runs (
     window_end         timestamptz,
     idempotency_key    text UNIQUE,
     parent_id          uuid REFERENCES runs,
+    after_run          uuid,                      -- starts only when that run is finished (or pruned): overlap policies
     run_after          timestamptz NOT NULL DEFAULT steward_now(),
     attempt            integer NOT NULL DEFAULT 0, -- burnt attempts
     max_attempts       integer NOT NULL DEFAULT 5 CHECK (max_attempts >= 1),

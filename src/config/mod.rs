@@ -1,2 +1,4 @@
 //! (written next)
+pub mod scheduler;
 pub mod secret;
+pub mod worker;

@@ -1,2 +1,3 @@
 //! (written next)
 pub mod jobs;
+pub mod schedules;

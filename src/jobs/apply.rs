@@ -51,13 +51,13 @@ pub async fn apply(pool: &PgPool, clock: &SharedClock, loaded: &Loaded, prune: b
         let id = store::upsert(&mut transaction, &job).await?;
         match file.document.schedule_spec() {
             Some(spec) => drop(schedule::upsert_schedule(&mut transaction, id, &spec, now).await?),
-            None => schedule::deactivate_schedule(&mut transaction, id).await?,
+            None => drop(schedule::deactivate_schedule(&mut transaction, id, now).await?),
         }
     }
     if prune {
         for row in comparison.plan.removed.iter().filter_map(|name| comparison.rows.get(name)) {
             store::remove(&mut transaction, row.id).await?;
-            schedule::deactivate_schedule(&mut transaction, row.id).await?;
+            schedule::deactivate_schedule(&mut transaction, row.id, now).await?;
         }
     }
     transaction.commit().await?;

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::schedule::ScheduleSpec;
+use crate::schedule::{CatchUp, Overlap, ScheduleSpec};
 
 /// One job: what to judge, on which data, when, and whom to tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,9 +38,9 @@ pub struct JobDocument {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
     /// What happens when a tick comes while a run of this job is unfinished.
-    pub overlap: String,
+    pub overlap: Overlap,
     /// Which ticks are made up for after a pause of the scheduler.
-    pub catch_up: String,
+    pub catch_up: CatchUp,
     /// How old a missed tick may be to be made up for, in seconds.
     pub catch_up_window_seconds: i64,
     /// Runs start up to so many seconds after their tick, always the same for one job.
@@ -350,8 +350,8 @@ impl JobDocument {
         Some(ScheduleSpec {
             cron: self.schedule.clone()?,
             timezone: self.timezone.clone(),
-            overlap: self.overlap.clone(),
-            catch_up: self.catch_up.clone(),
+            overlap: self.overlap,
+            catch_up: self.catch_up,
             catch_up_window_seconds: self.catch_up_window_seconds,
             jitter_seconds: self.jitter_seconds,
         })

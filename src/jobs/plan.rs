@@ -68,8 +68,11 @@ pub enum Error {
     /// The database.
     #[error("the job definitions cannot be read or written: {0}")]
     Database(#[from] sqlx::Error),
-    /// A document that cannot be written as JSON.
-    #[error("the document of `{name}` cannot be stored: {error}")]
+    /// A schedule that cannot be stored.
+    #[error(transparent)]
+    Schedule(#[from] crate::schedule::Error),
+    /// A document that cannot be written as JSON, or read back by this version.
+    #[error("the document of `{name}` cannot be stored or read back: {error}")]
     Document {
         /// The job.
         name: String,

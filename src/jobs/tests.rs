@@ -9,6 +9,7 @@ use super::interim::{Simple, known};
 use super::kinds;
 use super::known::{Checks, Known};
 use super::*;
+use crate::schedule::{CatchUp, Overlap};
 
 fn known_with_channels() -> Known {
     known(Some(vec!["ml-oncall".into(), "ml-webhook".into()]))
@@ -389,7 +390,7 @@ fn every_section(of: &'static Section, found: &mut Vec<&'static Section>) {
 }
 
 #[test]
-fn every_choice_and_every_default_can_be_read() {
+fn every_default_can_be_read() {
     let mut sections = Vec::new();
     every_section(&sections::ROOT, &mut sections);
     kinds::ALL.iter().for_each(|kind| every_section(kind.section(), &mut sections));
@@ -408,15 +409,21 @@ fn every_choice_and_every_default_can_be_read() {
             }
         }
     }
-    for (text, key, words) in [
-        (DRIFT, "target    = \"data\"", vec!["data"]),
-        (METRICS, "task = \"classification\"", vec!["classification"]),
-        (DRIFT, "[data]", vec!["overlap = \"allow\"\ncatch_up = \"all\"\n[data]"]),
-    ] {
-        for word in words {
-            let replaced = if key == "[data]" { with(text, key, word) } else { text.to_owned() };
-            right(&replaced);
-        }
+}
+
+#[test]
+fn the_policies_of_documents_are_those_of_schedules() {
+    let words = |key: &str| {
+        let field = sections::ROOT.fields.iter().find(|field| field.key == key).unwrap();
+        let Shape::Choice(choices) = &field.shape else { panic!("{key}") };
+        choices.iter().map(|choice| choice.word).collect::<Vec<_>>()
+    };
+    assert_eq!(words("overlap"), Overlap::ALL.map(Overlap::as_str));
+    assert_eq!(words("catch_up"), CatchUp::ALL.map(CatchUp::as_str));
+    for (overlap, catch_up) in Overlap::ALL.into_iter().zip(CatchUp::ALL.into_iter().cycle()) {
+        let keys = format!("overlap = \"{}\"\ncatch_up = \"{}\"\n[data]", overlap.as_str(), catch_up.as_str());
+        let spec = right(&with(DRIFT, "[data]", &keys)).schedule_spec().unwrap();
+        assert_eq!((spec.overlap, spec.catch_up), (overlap, catch_up));
     }
 }
 
