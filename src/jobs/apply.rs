@@ -84,7 +84,7 @@ pub enum StateError {
         state: String,
     },
     /// The database.
-    #[error("the job definitions cannot be read or written: {0}")]
+    #[error("the job definitions cannot be read or written")]
     Database(#[from] sqlx::Error),
 }
 
@@ -105,17 +105,21 @@ pub async fn resume(conn: &mut PgConnection, name: &str) -> Result<(), StateErro
 }
 
 async fn refused(conn: &mut PgConnection, name: &str) -> Result<StateError, sqlx::Error> {
-    Ok(match store::find(conn, name).await? {
-        Some(row) if row.state != "removed" => StateError::Already { name: name.to_owned(), state: row.state },
-        _ => {
-            let rows = store::all(conn).await?;
-            let names = rows.iter().filter(|row| row.state != "removed").map(|row| row.name.as_str());
-            StateError::Unknown {
-                name: name.to_owned(),
-                suggestion: super::suggest::closest(name, names).map(str::to_owned),
-            }
-        }
-    })
+    match store::find(conn, name).await? {
+        Some(row) if row.state != "removed" => Ok(StateError::Already { name: name.to_owned(), state: row.state }),
+        _ => unknown(conn, name).await,
+    }
+}
+
+/// The error for a name that no job has, with the nearest that one has.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unknown(conn: &mut PgConnection, name: &str) -> Result<StateError, sqlx::Error> {
+    let rows = store::all(conn).await?;
+    let names = rows.iter().filter(|row| row.state != "removed").map(|row| row.name.as_str());
+    let suggestion = super::suggest::closest(name, names).map(str::to_owned);
+    Ok(StateError::Unknown { name: name.to_owned(), suggestion })
 }
 
 /// The stored job of that name, with its document; none when there is none or it was removed.

@@ -3,7 +3,7 @@
 //! All or nothing is for the caller to decide: everything that is right and everything that is wrong comes back.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{self, Code, Diagnostic, Source};
@@ -33,11 +33,11 @@ pub struct LoadedDocument {
     pub document: JobDocument,
 }
 
-/// Why a folder could not be read.
+/// Why files could not be found.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the job folder {path}: {source}")]
+#[error("cannot read the job files of {path}")]
 pub struct LoadError {
-    /// The folder.
+    /// The folder or file.
     pub path: String,
     /// What the operating system said.
     #[source]
@@ -49,23 +49,45 @@ pub struct LoadError {
 /// # Errors
 /// When the folder cannot be listed. A file that cannot be read is a diagnostic.
 pub fn load_dir(dir: &Path, checks: Checks<'_>) -> Result<Loaded, LoadError> {
-    let failed = |source| LoadError { path: dir.display().to_string(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|extension| extension == "toml") && !hidden && !path.is_dir() {
-            paths.push(path);
+    load_paths(&[dir], checks)
+}
+
+/// Reads files, and the files of folders as [`load_dir`] does, as one set.
+///
+/// # Errors
+/// When a path is not there or a folder cannot be listed.
+pub fn load_paths(paths: &[&Path], checks: Checks<'_>) -> Result<Loaded, LoadError> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for &path in paths {
+        let failed = |source| LoadError { path: path.display().to_string(), source };
+        if std::fs::metadata(path).map_err(failed)?.is_dir() {
+            files.extend(files_of(path).map_err(failed)?);
+        } else {
+            files.push(path.to_owned());
         }
     }
-    paths.sort();
-    Ok(join(paths.iter().map(|path| {
+    let mut seen = std::collections::BTreeSet::new();
+    files.retain(|path| seen.insert(path.clone()));
+    Ok(join(files.iter().map(|path| {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
             Ok(text) => parse(&name, &text, checks),
             Err(error) => unreadable(&name, &error),
         }
     })))
+}
+
+fn files_of(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if path.extension().is_some_and(|extension| extension == "toml") && !hidden && !path.is_dir() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// Joins readings to one set: a name may be taken once.
@@ -138,6 +160,10 @@ mod tests {
         let records: Vec<_> = loaded.diagnostics.iter().map(Diagnostic::record).collect();
         assert_eq!(records.len(), 1);
         assert_eq!(records[0].code, Code::Unreadable);
+        let (a, b) = (dir.path().join("a.toml"), dir.path().join("b.toml"));
+        let some = load_paths(&[&b, &a, &b], Checks { known: &known, schedule: &Simple }).unwrap();
+        assert_eq!(some.documents.iter().map(|d| d.document.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert!(some.diagnostics.is_empty(), "a file that is named twice is read once");
         assert!(records[0].file.ends_with("c.toml") && records[0].message.ends_with("it is not UTF-8 text"));
     }
 
@@ -145,6 +171,7 @@ mod tests {
     fn a_missing_folder_is_an_error_that_names_it() {
         let known = known(None);
         let error = load_dir(Path::new("/nowhere/jobs"), Checks { known: &known, schedule: &Simple }).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read the job folder /nowhere/jobs: "), "{error}");
+        assert_eq!(error.to_string(), "cannot read the job files of /nowhere/jobs");
+        assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
     }
 }

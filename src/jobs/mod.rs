@@ -30,6 +30,6 @@ pub use apply::{StateError, apply, pause, resume};
 pub use diagnostic::{Code, Diagnostic};
 pub use document::JobDocument;
 pub use known::{Checks, Known, ScheduleChecks};
-pub use load::{LoadError, Loaded, LoadedDocument, join, load_dir};
+pub use load::{LoadError, Loaded, LoadedDocument, join, load_dir, load_paths};
 pub use plan::{Plan, plan};
 pub use read::{Reading, parse};

@@ -412,6 +412,25 @@ fn every_default_can_be_read() {
 }
 
 #[test]
+fn every_choice_is_a_value_of_its_type() {
+    fn read<T: serde::de::DeserializeOwned>(kind: &str, path: &[&str]) {
+        let mut section = kinds::kind(kind).unwrap().section();
+        for (i, key) in path.iter().enumerate() {
+            match &section.fields.iter().find(|field| field.key == *key).unwrap().shape {
+                Shape::Map(_, Shape::Section(inner)) => section = inner,
+                Shape::Choice(choices) if i + 1 == path.len() => {
+                    choices.iter().for_each(|choice| drop(serde_json::from_value::<T>(json!(choice.word)).unwrap()));
+                }
+                _ => panic!("{key}"),
+            }
+        }
+    }
+    read::<document::DriftTarget>("drift", &["target"]);
+    read::<document::ColumnType>("drift", &["columns", "type"]);
+    read::<document::Task>("metrics", &["task"]);
+}
+
+#[test]
 fn the_policies_of_documents_are_those_of_schedules() {
     let words = |key: &str| {
         let field = sections::ROOT.fields.iter().find(|field| field.key == key).unwrap();
