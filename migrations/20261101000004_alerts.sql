@@ -71,7 +71,9 @@ CREATE TABLE deliveries (
     created_at      timestamptz NOT NULL DEFAULT steward_now(),
     sent_at         timestamptz
 );
-CREATE INDEX deliveries_due ON deliveries (queue, next_attempt_at) WHERE state IN ('pending', 'retry', 'uncertain');
+-- Claims go channel by channel, so that a backlog of one channel is not read through for another.
+CREATE INDEX deliveries_due ON deliveries (queue, channel, next_attempt_at, id)
+    WHERE state IN ('pending', 'retry', 'uncertain');
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state = 'leased';
 CREATE INDEX deliveries_by_time ON deliveries (created_at DESC, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id);

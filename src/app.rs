@@ -1,1 +1,125 @@
-//! (written next)
+//! The assembled program: settings, database, storage, channels and clock, built once and used by every entrance.
+//!
+//! Tests build the same thing. Roles (`worker`, `scheduler`, `dispatcher`) are started from here and stopped by one token.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::SharedClock;
+use crate::config::Settings;
+use crate::db::{self, Database};
+use crate::jobs::{runner::Runner, ticks::DocumentRuns};
+use crate::notify::{self, Channels, Dispatcher};
+use crate::queue;
+use crate::schedule;
+use crate::storage::Storage;
+
+/// The queue that scheduled and submitted runs go through; a replay has its own.
+pub const DEFAULT_QUEUE: &str = "default";
+
+/// What can go wrong when the program starts.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// Channels or mail settings.
+    #[error(transparent)]
+    Notify(#[from] notify::Error),
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Claims and runs runs.
+    pub worker: bool,
+    /// Turns cron ticks into runs.
+    pub scheduler: bool,
+    /// Sends deliveries.
+    pub dispatcher: bool,
+}
+
+/// Everything that a running Steward holds.
+#[derive(Clone)]
+pub struct App {
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// The time.
+    pub clock: SharedClock,
+    /// The database, embedded or not.
+    pub database: Arc<Database>,
+    /// Datasets.
+    pub storage: Storage,
+    /// Whom to tell.
+    pub channels: Channels,
+}
+
+impl App {
+    /// Connects (starting the embedded database when no other is named), migrates, and checks the channels.
+    ///
+    /// # Errors
+    /// When the database cannot be had or a channel's settings are wrong.
+    pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, Error> {
+        let settings = Arc::new(settings);
+        let channels = Channels::new(&settings.notify, &settings.smtp, &settings.data_dir)?;
+        let storage = Storage::new(&settings.storage);
+        let database = Arc::new(db::connect(&settings.database, &settings.data_dir, &clock).await?);
+        Ok(Self { settings, clock, database, storage, channels })
+    }
+
+    /// The queue's handler over this program's parts.
+    #[must_use]
+    pub fn runner(&self) -> Runner {
+        Runner {
+            settings: self.settings.clone(),
+            pool: self.database.pool.clone(),
+            clock: self.clock.clone(),
+            storage: self.storage.clone(),
+        }
+    }
+
+    /// Starts the roles on `queue`; they end when `stop` is cancelled.
+    pub fn spawn(&self, roles: Roles, queue_name: &str, tracker: &TaskTracker, stop: &CancellationToken) {
+        if roles.worker {
+            let (app, stop, queues) = (self.clone(), stop.clone(), vec![queue_name.to_owned()]);
+            tracker.spawn(async move {
+                let handler = Arc::new(app.runner());
+                let (pool, heartbeat) = (app.database.pool.clone(), app.database.heartbeat.clone());
+                let settings = app.settings.worker.clone();
+                if let Err(error) =
+                    queue::work(pool, heartbeat, app.clock.clone(), settings, queues, handler, stop.clone()).await
+                {
+                    tracing::error!(%error, "the worker ended");
+                    stop.cancel();
+                }
+            });
+        }
+        if roles.scheduler {
+            let (app, stop) = (self.clone(), stop.clone());
+            tracker.spawn(async move {
+                let pool = app.database.pool.clone();
+                let factory = Arc::new(DocumentRuns::new(DEFAULT_QUEUE));
+                schedule::run_scheduler(pool, app.clock.clone(), app.settings.scheduler.clone(), factory, stop).await;
+            });
+        }
+        if roles.dispatcher {
+            let (app, stop, queue_name) = (self.clone(), stop.clone(), queue_name.to_owned());
+            tracker.spawn(async move { app.dispatcher(&queue_name).run(stop).await });
+        }
+    }
+
+    /// The sender of deliveries of one queue.
+    #[must_use]
+    pub fn dispatcher(&self, queue_name: &str) -> Dispatcher {
+        Dispatcher::new(self.database.pool.clone(), self.channels.clone(), self.clock.clone(), queue_name.to_owned())
+    }
+
+    /// Closes connections and lets go of the embedded database.
+    pub async fn close(self) {
+        self.database.pool.close().await;
+        self.database.heartbeat.close().await;
+    }
+}

@@ -16,6 +16,8 @@ pub struct WorkerSettings {
     pub queues: Vec<String>,
     /// Runs executed at the same time by one process; at least 1.
     pub concurrency: usize,
+    /// Columns of one run that are judged side by side; at least 1.
+    pub judge_parallel: usize,
     /// Seconds a claimed run belongs to this process without a heartbeat; at least 1.
     pub lease_seconds: u64,
     /// Longest time between two looks into the queue, in milliseconds; 1 to 1000 keeps the promise of one second.
@@ -43,6 +45,9 @@ impl WorkerSettings {
         let mut found = Vec::new();
         if self.queues.is_empty() || self.queues.iter().any(String::is_empty) {
             found.push(("worker.queues", "name at least one queue, and no empty name".to_owned()));
+        }
+        if self.judge_parallel == 0 {
+            found.push(("worker.judge_parallel", "must be at least 1".to_owned()));
         }
         if self.concurrency == 0 {
             found.push(("worker.concurrency", "must be at least 1".to_owned()));
@@ -98,6 +103,7 @@ mod tests {
         let settings = WorkerSettings {
             queues: vec![],
             concurrency: 0,
+            judge_parallel: 0,
             lease_seconds: 0,
             poll_milliseconds: 5000,
             reap_seconds: 0,

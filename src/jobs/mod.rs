@@ -3,14 +3,19 @@
 //! A document is read with spans by field tables (`sections`, `kinds`): diagnostics, the JSON schema and the reference
 //! page come from the same tables. `load` reads a folder, `plan` compares it with the database, `apply` makes it so.
 //! Everything is checked before anything is written: a folder with one mistake changes nothing.
-//! May use everything below `jobs`; does not evaluate anything and starts no runs.
+//!
+//! A tick or a wish becomes a run in `ticks`; `runner` executes it for the queue: the kind evaluates (`kinds`, `inputs`,
+//! `judging`), and everything found is committed at once. `replay` goes through the past. May use everything below `jobs`.
 
 pub mod apply;
 pub mod diagnostic;
 pub mod document;
 pub mod duration;
+pub mod evaluation;
 pub mod field;
+pub mod inputs;
 pub mod interim;
+pub mod judging;
 pub mod kinds;
 pub mod known;
 pub mod load;
@@ -18,13 +23,18 @@ pub mod manual;
 pub mod plan;
 pub mod read;
 mod reader;
+pub mod replay;
 pub mod review;
+pub mod runner;
 pub mod scalar;
 pub mod schema;
 pub mod sections;
+pub mod store;
 pub mod suggest;
 #[cfg(test)]
 mod tests;
+pub mod ticks;
+pub mod vocabulary;
 
 pub use apply::{StateError, apply, pause, resume};
 pub use diagnostic::{Code, Diagnostic};

@@ -27,7 +27,7 @@ pub async fn enqueue(conn: &mut PgConnection, run: &NewRun) -> Result<Enqueued, 
                  $18, $19, $20)
          ON CONFLICT (idempotency_key) DO NOTHING
          RETURNING id",
-        Uuid::now_v7(),
+        Uuid::new_v4(),
         run.job_id,
         run.job_name,
         run.kind,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::Error;
 
 /// One object as it was when first read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct InputPin {
     /// URI of the object, without credentials.
     pub object: String,
@@ -45,6 +45,15 @@ pub async fn pin_inputs(conn: &mut PgConnection, run_id: Uuid, role: &str, pins:
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Forgets the pins of one role, because the objects changed and are read as they are now.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unpin_inputs(conn: &mut PgConnection, run_id: Uuid, role: &str) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM run_inputs WHERE run_id = $1 AND role = $2", run_id, role).execute(conn).await?;
     Ok(())
 }
 

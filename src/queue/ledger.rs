@@ -162,24 +162,30 @@ pub async fn unfinished_of_job(conn: &mut PgConnection, job_id: Uuid) -> Result<
     .await?)
 }
 
-/// Repeats a finished run as a new one with the same document and window; `parent_id` names the old one.
+/// Repeats a finished run on `queue` as a new one with the same document and window; `parent_id` names the old one.
 ///
 /// The new run reads its inputs afresh: what was pinned belongs to the old one.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::NotFinished`] when the run may still succeed by itself.
-pub async fn retry(conn: &mut PgConnection, run_id: Uuid, submitted_by: Option<&str>) -> Result<Enqueued, Error> {
+pub async fn retry(
+    conn: &mut PgConnection,
+    run_id: Uuid,
+    queue: &str,
+    submitted_by: Option<&str>,
+) -> Result<Enqueued, Error> {
     let id = sqlx::query_scalar!(
         "INSERT INTO runs (id, job_id, job_name, kind, document, queue, priority, trigger, notifies, tick_at,
                            window_start, window_end, parent_id, max_attempts, max_crashes, time_limit_seconds,
                            submitted_by)
-         SELECT $2, job_id, job_name, kind, document, queue, priority, 'retry', notifies, tick_at,
+         SELECT $2, job_id, job_name, kind, document, $4, priority, 'retry', notifies, tick_at,
                 window_start, window_end, id, max_attempts, max_crashes, time_limit_seconds, $3
          FROM runs WHERE id = $1 AND state NOT IN ('waiting_data', 'available', 'leased')
          RETURNING id",
         run_id,
-        Uuid::now_v7(),
+        Uuid::new_v4(),
         submitted_by,
+        queue,
     )
     .fetch_optional(&mut *conn)
     .await?;

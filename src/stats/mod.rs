@@ -1,1 +1,37 @@
-//! (written next)
+//! The numbers under every judgement: sums, moments, quantiles, tail probabilities, intervals.
+//!
+//! May use: `statrs` (this is its only home) and nothing of ours. No I/O, no clock, no async, no randomness.
+//!
+//! What holds:
+//! * A public function never answers NaN: it answers an `Option`, or a documented bound.
+//! * Tails are survival functions in log space, never one minus a distribution function, so a p-value keeps its
+//!   relative accuracy down to 1e-300, and below that its logarithm stays right ([`Tail`]).
+//! * The same input gives the same bits: no hashing, no threads, no dependence on how rows were batched beyond what
+//!   [`Moments::merge`] documents.
+//!
+//! Deliberately absent: verdicts. What a score or a p-value means is said in `drift`, `metrics` and `ab`.
+
+mod beta;
+mod contingency;
+mod gamma;
+mod interval;
+mod kolmogorov;
+mod moments;
+mod multiple;
+mod quantile;
+mod solve;
+mod sum;
+mod tail;
+
+pub use contingency::{GoodnessOfFit, Homogeneity, goodness_of_fit, homogeneity};
+pub use interval::{Interval, fieller, mean_t, wilson};
+pub use kolmogorov::{kolmogorov_limit, ks_two_sample_exact};
+pub use moments::Moments;
+pub(crate) use moments::scale;
+pub use multiple::benjamini_hochberg;
+pub use quantile::{median, quantile_sorted};
+pub use sum::{DoubleSum, mean_of, sum_of};
+pub use tail::{
+    Tail, chi_square_sf, chi_square_upper_quantile, f_sf, normal_quantile, normal_sf, normal_two_sided, student_t_sf,
+    student_t_two_sided, student_t_upper_quantile,
+};

@@ -1,3 +1,17 @@
 //! The integration tests: one binary, real PostgreSQL, real processes.
+
+// A test binary exports nothing, so `pub` between its modules says no more than `pub(crate)`.
+#![allow(unreachable_pub)]
+
+mod bad_input;
+mod dataset;
+mod demo;
+mod documents;
 mod jobs;
+mod known_answers;
+mod notify;
+mod platform;
+mod processes;
+mod queue;
+mod schedule;
 mod support;

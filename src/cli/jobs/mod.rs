@@ -16,6 +16,8 @@ use crate::jobs::vocabulary::{self, Calendar};
 use crate::jobs::{self, Checks, Diagnostic, Loaded, Plan, StateError, diagnostic, manual, schema};
 use crate::schedule::{self, CronSchedule};
 
+pub mod perform;
+
 /// Arguments of `steward jobs`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -61,6 +63,20 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// Make one run of a job now, or as at another time.
+    #[command(after_help = "Examples:
+  steward jobs run flights-feature-drift --wait
+  steward jobs run flights-feature-drift --at 2013-08-01 --here")]
+    Run(perform::RunArgs),
+    /// Go through the ticks of a range as if it were then: incidents, emails and webhooks happen.
+    #[command(after_help = "Examples:
+  steward jobs replay flights-feature-drift --from 2013-05-01 --to 2014-01-02
+  steward jobs replay flights-feature-drift flights-ab --from 2013-05-01 --to 2014-01-02 --dry-run")]
+    Replay(perform::RangeArgs),
+    /// Go through the ticks of a range and only write the results: nobody is told.
+    #[command(after_help = "Example:
+  steward jobs backfill flights-feature-drift --from 2013-05-01 --to 2014-01-02")]
+    Backfill(perform::RangeArgs),
     /// Stop a job's ticks until it is resumed; its unfinished runs go on.
     Pause {
         /// The job.
@@ -132,6 +148,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             app.close().await;
             next(&found?, now, usize::from(count), output)
         }
+        Command::Run(args) => perform::run(args, context).await,
+        Command::Replay(args) => perform::replay(args, context).await,
+        Command::Backfill(args) => perform::backfill(args, context).await,
         Command::Pause { name, reason, by } => {
             let app = context.app().await?;
             let mut conn = app.database.pool.acquire().await?;

@@ -1,10 +1,16 @@
 //! `kind = "ab_test"`: which of two model versions is better.
 
+use async_trait::async_trait;
+
 use super::super::diagnostic::Code;
 use super::super::document::{AbSpec, ArmSpec, JobDocument};
 use super::super::field::{Choice, Field, Limits, Presence, Section, Shape, Vocabulary};
 use super::super::review::Review;
 use super::Kind;
+use super::super::evaluation::{Context, Evaluated};
+use crate::queue::JobError;
+
+mod evaluate;
 
 /// The kind.
 pub struct AbTest;
@@ -164,7 +170,12 @@ macro_rules! arm {
 static CONTROL: Section = arm!("ab_test.control", "Arm A.");
 static TREATMENT: Section = arm!("ab_test.treatment", "Arm B.");
 
+#[async_trait]
 impl Kind for AbTest {
+    async fn evaluate(&self, document: &JobDocument, context: &Context) -> Result<Evaluated, JobError> {
+        evaluate::evaluate(document, context).await
+    }
+
     fn name(&self) -> &'static str {
         "ab_test"
     }

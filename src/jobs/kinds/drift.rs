@@ -1,11 +1,17 @@
 //! `kind = "drift"`: whether data or predictions moved away from a reference.
 
+use async_trait::async_trait;
+
 use super::super::diagnostic::Code;
 use super::super::document::{ColumnType, DriftSpec, DriftTarget, JobDocument};
 use super::super::field::{Choice, Field, Keys, Limits, Presence, Section, Shape, Vocabulary};
 use super::super::known::AppliesTo;
 use super::super::review::Review;
 use super::Kind;
+use super::super::evaluation::{Context, Evaluated};
+use crate::queue::JobError;
+
+mod evaluate;
 
 /// The kind.
 pub struct Drift;
@@ -127,7 +133,12 @@ static COLUMN: Section = Section {
     ],
 };
 
+#[async_trait]
 impl Kind for Drift {
+    async fn evaluate(&self, document: &JobDocument, context: &Context) -> Result<Evaluated, JobError> {
+        evaluate::evaluate(document, context).await
+    }
+
     fn name(&self) -> &'static str {
         "drift"
     }

@@ -1,11 +1,17 @@
 //! `kind = "metrics"`: how good predictions are, against labels.
 
+use async_trait::async_trait;
+
 use super::super::diagnostic::Code;
 use super::super::document::{JobDocument, MetricsSpec};
 use super::super::field::{Choice, Field, Keys, Limits, Presence, Section, Shape, Vocabulary};
 use super::super::review::Review;
 use super::super::suggest::closest;
 use super::Kind;
+use super::super::evaluation::{Context, Evaluated};
+use crate::queue::JobError;
+
+mod evaluate;
 
 /// The kind.
 pub struct Metrics;
@@ -93,7 +99,12 @@ static BOUNDS: Section = Section {
     ],
 };
 
+#[async_trait]
 impl Kind for Metrics {
+    async fn evaluate(&self, document: &JobDocument, context: &Context) -> Result<Evaluated, JobError> {
+        evaluate::evaluate(document, context).await
+    }
+
     fn name(&self) -> &'static str {
         "metrics"
     }

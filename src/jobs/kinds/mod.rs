@@ -2,17 +2,23 @@
 //!
 //! A kind declares its section as a field table and checks what the table cannot say (keys that need or exclude each
 //! other, methods that do not fit a column). A new kind is one file here, one line in [`ALL`] and [`CHOICES`], and one
-//! field of `JobDocument`; diagnostics, schema and reference page follow. How a kind is evaluated is not said here.
+//! field of `JobDocument`; diagnostics, schema and reference page follow. How it
+//! is evaluated stands in the folder of its name. Evaluating writes nothing: the runner commits.
+
+use async_trait::async_trait;
 
 use super::document::JobDocument;
+use super::evaluation::{Context, Evaluated};
 use super::field::{Choice, Section};
 use super::review::Review;
+use crate::queue::JobError;
 
 pub mod ab_test;
 pub mod drift;
 pub mod metrics;
 
-/// A kind of job, as far as documents are concerned.
+/// A kind of job: what its documents say, and how a run of it is evaluated.
+#[async_trait]
 pub trait Kind: Sync {
     /// The word in documents, and the name of the kind's section.
     fn name(&self) -> &'static str;
@@ -26,6 +32,12 @@ pub trait Kind: Sync {
     fn inputs(&self) -> &'static [&'static str];
     /// Checks what the field table cannot say. Keys that are wrong by the table are passed over by the review.
     fn check(&self, document: &JobDocument, review: &mut Review<'_>);
+    /// Judges the data of a run.
+    ///
+    /// # Errors
+    /// Says by its kind whether the run is retried, snoozed or failed. Data that is not there or cannot be read is not
+    /// an error but an outcome.
+    async fn evaluate(&self, document: &JobDocument, context: &Context) -> Result<Evaluated, JobError>;
 }
 
 /// Every kind, in the order in which people should meet them.

@@ -1,0 +1,47 @@
+# `make` alone lists what there is. Nothing here needs a database or a service of yours: what is needed is started privately.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt bench doc sqlx postgres
+
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+DENY    := $(shell command -v cargo-deny 2>/dev/null)
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+demo: $(if $(DATABASE_URL),,postgres) ## Run the whole of it on a year of real flights and show what was found
+	cargo run --release -- demo
+
+test: postgres ## Run all tests (with nextest where it is installed); they start what they need
+ifdef NEXTEST
+	cargo nextest run
+else
+	cargo test
+endif
+
+lint: ## Formatting, clippy, and licences and advisories where cargo-deny is installed
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+ifdef DENY
+	cargo deny check bans licenses sources
+else
+	@echo 'cargo-deny is not installed: licences and duplicates were not checked' >&2
+endif
+
+fmt: ## Format the code
+	cargo fmt
+
+bench: postgres ## Measure on this machine (takes minutes; close other programs)
+	cargo bench
+
+doc: ## Remake docs/configuration.md from config/default.toml, and the API documentation
+	STEWARD_UPDATE_DOCS=1 cargo test --lib config::reference
+	cargo doc --no-deps --document-private-items
+
+sqlx: postgres ## Record the statements again (.sqlx), against a private server with all migrations
+	.ci/record-statements
+
+postgres: ## Install PostgreSQL's server programs when there are none (starts no server)
+	@.ci/install-postgres

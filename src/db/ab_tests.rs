@@ -1,0 +1,192 @@
+//! A/B tests and their looks: `model_ab_tests`, `model_ab_test_results`.
+//!
+//! A test row is made by the first run that names it; every evaluation is a look and is kept. Decides nothing.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// The plan of a test, as a job declares it.
+#[derive(Debug, Clone)]
+pub struct TestPlan {
+    /// The test's name.
+    pub test_name: String,
+    /// Name and version of the control.
+    pub model_a: (String, String),
+    /// Name and version of the treatment.
+    pub model_b: (String, String),
+    /// The metric that decides.
+    pub success_metric: String,
+    /// Whether a smaller value of it is better.
+    pub lower_is_better: bool,
+    /// Share of traffic that the treatment should see.
+    pub traffic_split: f64,
+    /// Rows that each arm needs before a decision.
+    pub min_samples: i64,
+    /// Relative improvement that is asked for, as a fraction.
+    pub success_threshold: f64,
+    /// The statistical test's name.
+    pub statistical_test: String,
+    /// Two-sided significance level.
+    pub significance_level: f64,
+    /// Everything else that was frozen at the start.
+    pub plan: Value,
+}
+
+/// A test as it stands.
+#[derive(Debug, Clone)]
+pub struct TestState {
+    /// Its id.
+    pub id: Uuid,
+    /// `draft`, `running`, `paused`, `concluded` or `cancelled`.
+    pub status: String,
+    /// The decision reached so far.
+    pub decision: Option<String>,
+    /// Looks taken so far.
+    pub looks: i32,
+}
+
+/// The test of that name, locked for this transaction; made and started when it is not there.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn ensure(conn: &mut PgConnection, plan: &TestPlan) -> Result<TestState, sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO model_ab_tests (test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric,
+             lower_is_better, traffic_split, min_samples, success_threshold, statistical_test, significance_level, plan,
+             status, started_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'running', steward_now())
+         ON CONFLICT (test_name) DO NOTHING",
+        plan.test_name,
+        plan.model_a.0,
+        plan.model_a.1,
+        plan.model_b.0,
+        plan.model_b.1,
+        plan.success_metric,
+        plan.lower_is_better,
+        plan.traffic_split,
+        plan.min_samples,
+        plan.success_threshold,
+        plan.statistical_test,
+        plan.significance_level,
+        plan.plan,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query_as!(
+        TestState,
+        r#"SELECT t.id, t.status, t.decision,
+                  (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
+             FROM model_ab_tests t WHERE t.test_name = $1 FOR UPDATE OF t"#,
+        plan.test_name
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// How many looks a test has had, and its status; none when it does not exist yet.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn state(conn: &mut PgConnection, test_name: &str) -> Result<Option<TestState>, sqlx::Error> {
+    sqlx::query_as!(
+        TestState,
+        r#"SELECT t.id, t.status, t.decision,
+                  (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
+             FROM model_ab_tests t WHERE t.test_name = $1"#,
+        test_name
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One look at a test.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)] // the fields are the columns of the specification's result table, of the same names
+pub struct LookRow {
+    pub look: i32,
+    pub n_a: i64,
+    pub n_b: i64,
+    pub mean_a: Option<f64>,
+    pub mean_b: Option<f64>,
+    pub absolute_difference: Option<f64>,
+    pub difference_low: Option<f64>,
+    pub difference_high: Option<f64>,
+    pub relative_improvement: Option<f64>,
+    pub statistic: Option<f64>,
+    pub degrees_of_freedom: Option<f64>,
+    pub p_value: Option<f64>,
+    pub log10_p_value: Option<f64>,
+    pub is_significant: bool,
+    pub meets_threshold: bool,
+    pub decision: String,
+    pub winner: Option<String>,
+    pub reason: String,
+    pub details: Value,
+    pub window: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub run_id: Uuid,
+}
+
+/// Stores a look and moves the test on: a first final decision is kept with its time, the horizon concludes the test.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn record_look(
+    conn: &mut PgConnection,
+    test_id: Uuid,
+    row: &LookRow,
+    decided: bool,
+    concluded: bool,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO model_ab_test_results (test_id, look, n_a, n_b, mean_a, mean_b, absolute_difference, difference_low,
+             difference_high, relative_improvement, statistic, degrees_of_freedom, p_value, log10_p_value, is_significant,
+             meets_threshold, decision, winner, reason, details, window_start, window_end, run_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+        test_id,
+        row.look,
+        row.n_a,
+        row.n_b,
+        row.mean_a,
+        row.mean_b,
+        row.absolute_difference,
+        row.difference_low,
+        row.difference_high,
+        row.relative_improvement,
+        row.statistic,
+        row.degrees_of_freedom,
+        row.p_value,
+        row.log10_p_value,
+        row.is_significant,
+        row.meets_threshold,
+        row.decision,
+        row.winner,
+        row.reason,
+        row.details,
+        row.window.map(|w| w.0),
+        row.window.map(|w| w.1),
+        row.run_id,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if decided || concluded {
+        sqlx::query!(
+            "UPDATE model_ab_tests
+                SET decision = CASE WHEN $2 OR decision IS NULL THEN $4 ELSE decision END,
+                    winner = CASE WHEN $2 OR decision IS NULL THEN $5 ELSE winner END,
+                    decided_at = coalesce(decided_at, CASE WHEN $2 THEN steward_now() END),
+                    status = CASE WHEN $3 AND status = 'running' THEN 'concluded' ELSE status END,
+                    ended_at = CASE WHEN $3 AND status = 'running' THEN steward_now() ELSE ended_at END
+              WHERE id = $1",
+            test_id,
+            decided,
+            concluded,
+            row.decision,
+            row.winner,
+        )
+        .execute(conn)
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Runs a run: resolves what it means, evaluates it, and commits everything it found in one transaction.
+//!
+//! This is the queue's handler. What holds: result rows, incident changes, outbox deliveries and the run's own completion
+//! are one transaction guarded by the run's fence, so an evaluation may happen twice and its effects cannot. Data that is
+//! missing or unreadable is an outcome with an incident of its own; a service that cannot be reached is retried.
+//! It judges nothing itself (see `kinds` and `judging`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::clock::SharedClock;
+use crate::config::Settings;
+use crate::db::{ab_tests, results};
+use crate::jobs::document::JobDocument;
+use crate::jobs::evaluation::{Context, Evaluated, Rows};
+use crate::jobs::kinds;
+use crate::notify::{self, Evaluation, Finding, FindingStatus, Severity};
+use crate::queue::{self, Completion, Handler, JobError, Run, RunContext};
+use crate::registry::{self, Wanted};
+use crate::storage::Storage;
+
+/// Kinds of finding that concern a run as a whole rather than one of its columns or metrics.
+const INPUT_KINDS: [&str; 3] = ["no_data", "corrupt_input", "run_failed"];
+
+/// The queue's handler.
+#[derive(Clone)]
+pub struct Runner {
+    /// Settings of the process.
+    pub settings: Arc<Settings>,
+    /// Where results go.
+    pub pool: PgPool,
+    /// The time.
+    pub clock: SharedClock,
+    /// Where datasets come from.
+    pub storage: Storage,
+}
+
+#[async_trait]
+impl Handler for Runner {
+    async fn handle(&self, run: Run, context: RunContext) -> Result<(), JobError> {
+        let document: JobDocument = serde_json::from_value(run.document.clone())
+            .map_err(|e| JobError::permanent("invalid_document", format!("the run's document cannot be read: {e}")))?;
+        let kind = kinds::kind(&document.kind).ok_or_else(|| {
+            JobError::permanent("invalid_document", format!("there is no job kind `{}`", document.kind))
+        })?;
+        let mut conn = self.pool.acquire().await.map_err(database)?;
+        let model = self.resolve_model(&mut conn, &document).await?;
+        drop(conn);
+
+        let evaluation_context = Context {
+            settings: self.settings.clone(),
+            storage: self.storage.clone(),
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            cancel: context.cancel.clone(),
+            window: run.window_start.zip(run.window_end),
+            run: run.clone(),
+            model: model.clone(),
+        };
+        let evaluated = tokio::select! {
+            evaluated = kind.evaluate(&document, &evaluation_context) => evaluated?,
+            () = context.cancel.cancelled() => return Err(JobError::transient("cancelled", "stopped while it was evaluated")),
+        };
+        self.commit(&run, &document, model, evaluated).await
+    }
+
+    async fn terminal(
+        &self,
+        conn: &mut PgConnection,
+        run: &Run,
+        state: &str,
+        error: &str,
+        code: &str,
+    ) -> Result<(), sqlx::Error> {
+        if !run.notifies || state == "cancelled" {
+            return Ok(());
+        }
+        let Ok(document) = serde_json::from_value::<JobDocument>(run.document.clone()) else {
+            return Ok(());
+        };
+        let finding = Finding {
+            kind: "run_failed",
+            subject: "run".to_owned(),
+            status: FindingStatus::Breach,
+            severity: Severity::Critical,
+            title: format!("run {}: {error}", state.replace('_', " ")),
+            score: None,
+            threshold: None,
+            evidence: json!({ "state": state, "code": code, "error": error, "attempts": run.attempt, "crashes": run.crash_count }),
+        };
+        let evaluation = Evaluation { findings: vec![finding], ..self.evaluation(run, &document, None) };
+        match notify::apply(conn, &evaluation).await {
+            Ok(_) => Ok(()),
+            Err(notify::Error::Database(error)) => Err(error),
+            Err(other) => Err(sqlx::Error::Protocol(other.to_string())),
+        }
+    }
+}
+
+impl Runner {
+    async fn resolve_model(
+        &self,
+        conn: &mut PgConnection,
+        document: &JobDocument,
+    ) -> Result<Option<(String, String)>, JobError> {
+        let Some(model) = &document.model else { return Ok(None) };
+        let wanted = match (&model.version, &model.stage) {
+            (Some(version), _) => Wanted::Version(version),
+            (None, Some(stage)) => Wanted::Stage(stage),
+            (None, None) => Wanted::Stage("production"),
+        };
+        match registry::resolve(conn, &model.name, wanted, self.settings.enable_model_registry).await {
+            Ok(version) => Ok(Some((model.name.clone(), version))),
+            Err(registry::Error::Database(e)) => Err(database(e)),
+            Err(e) => Err(JobError::permanent("unknown_model", e.to_string())),
+        }
+    }
+
+    fn evaluation(&self, run: &Run, document: &JobDocument, model: Option<(String, String)>) -> Evaluation {
+        Evaluation {
+            run_id: run.id,
+            job_id: run.job_id,
+            job_name: run.job_name.clone(),
+            job_kind: run.kind.clone(),
+            model: model
+                .map(|(name, version)| (name, Some(version)))
+                .or_else(|| document.model.as_ref().map(|m| (m.name.clone(), m.version.clone()))),
+            at: run.tick_at.unwrap_or_else(|| self.clock.now()),
+            window: run.window_start.zip(run.window_end),
+            queue: run.queue.clone(),
+            channels: document.notify.clone(),
+            findings: Vec::new(),
+            complete: false,
+            kinds: Vec::new(),
+        }
+    }
+
+    /// The one transaction.
+    async fn commit(
+        &self,
+        run: &Run,
+        document: &JobDocument,
+        model: Option<(String, String)>,
+        mut evaluated: Evaluated,
+    ) -> Result<(), JobError> {
+        let mut conn = self.pool.acquire().await.map_err(database)?;
+        let mut tx = conn.begin().await.map_err(database)?;
+        let completion = Completion {
+            outcome: evaluated.outcome.clone(),
+            summary: evaluated.summary.clone(),
+            bytes_read: Some(i64::try_from(evaluated.bytes_read).unwrap_or(i64::MAX)),
+            peak_memory: peak_memory_bytes(),
+        };
+        queue::complete(&mut tx, run.id, run.fence, &completion).await?;
+
+        let origin = results::Origin {
+            run_id: run.id,
+            model_name: model.as_ref().map(|m| m.0.clone()),
+            model_version: model.as_ref().map(|m| m.1.clone()),
+            window: run.window_start.zip(run.window_end),
+        };
+        match &evaluated.rows {
+            Rows::None => {}
+            Rows::Drift(rows) => results::insert_drift(&mut tx, &origin, rows).await.map_err(database)?,
+            Rows::Metrics(rows) => results::insert_metrics(&mut tx, &origin, rows).await.map_err(database)?,
+            Rows::Look { plan, look, decided, concluded } => {
+                let test = ab_tests::ensure(&mut tx, plan).await.map_err(database)?;
+                let look = ab_tests::LookRow { look: test.looks + 1, ..(**look).clone() };
+                ab_tests::record_look(&mut tx, test.id, &look, *decided, *concluded).await.map_err(database)?;
+            }
+        }
+        if run.notifies {
+            let input_findings = std::mem::take(&mut evaluated.findings);
+            let findings = with_clear_inputs(input_findings);
+            let evaluation = Evaluation {
+                findings,
+                complete: !evaluated.complete_kinds.is_empty(),
+                kinds: evaluated.complete_kinds.clone(),
+                ..self.evaluation(run, document, model)
+            };
+            let changes = notify::apply(&mut tx, &evaluation)
+                .await
+                .map_err(|e| JobError::transient("database", e.to_string()))?;
+            let linked: Vec<_> = changes.opened.iter().chain(&changes.continuing).collect();
+            if !linked.is_empty() {
+                let subjects: Vec<String> = linked.iter().map(|i| i.subject.clone()).collect();
+                let ids: Vec<_> = linked.iter().map(|i| i.id).collect();
+                results::link_incidents(&mut tx, run.id, &subjects, &ids).await.map_err(database)?;
+            }
+        }
+        tx.commit().await.map_err(database)
+    }
+}
+
+/// A run that got as far as this has found its inputs, so whatever was wrong with them before is over.
+fn with_clear_inputs(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let present: BTreeMap<&str, ()> = findings.iter().map(|f| (f.kind, ())).collect();
+    let clear: Vec<Finding> = INPUT_KINDS
+        .into_iter()
+        .filter(|kind| !present.contains_key(kind))
+        .map(|kind| Finding {
+            kind,
+            subject: if kind == "run_failed" { "run" } else { "input" }.to_owned(),
+            status: FindingStatus::Clear,
+            severity: Severity::Info,
+            title: match kind {
+                "no_data" => "the data is there again",
+                "corrupt_input" => "the data can be read again",
+                _ => "the job runs again",
+            }
+            .to_owned(),
+            score: None,
+            threshold: None,
+            evidence: json!({}),
+        })
+        .collect();
+    findings.extend(clear);
+    findings
+}
+
+fn database(error: sqlx::Error) -> JobError {
+    JobError::transient("database", format!("database: {error}"))
+}
+
+/// The process's high-water mark of resident memory, where the system tells it.
+fn peak_memory_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kilobytes: i64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,79 @@
+//! The words that job documents may use, from those who know them: `drift::ALL`, `metrics::ALL`, `ab::ALL`, `schedule`.
+//!
+//! A method added there is known here, to the diagnostics and to the JSON schema without another line.
+
+use chrono_tz::Tz;
+
+use super::document::Task;
+use super::known::{AppliesTo, Fault, Known, MethodInfo, MetricInfo, ScheduleChecks};
+use crate::config::Settings;
+use crate::schedule::{CronSchedule, WindowSpec, check_template};
+use crate::{ab, drift, metrics};
+
+/// What documents may name under these settings.
+#[must_use]
+pub fn known(settings: &Settings) -> Known {
+    Known { channels: Some(settings.notify.channels.keys().cloned().collect()), ..words() }
+}
+
+/// What documents may name anywhere: all but the channels, which are the installation's.
+#[must_use]
+pub fn words() -> Known {
+    Known {
+        drift_methods: drift::ALL
+            .iter()
+            .map(|m| MethodInfo {
+                name: m.name().to_owned(),
+                applies_to: match m.applies_to() {
+                    drift::AppliesTo::Numeric => AppliesTo::Numeric,
+                    drift::AppliesTo::Categorical => AppliesTo::Categorical,
+                    drift::AppliesTo::Any => AppliesTo::Any,
+                },
+            })
+            .collect(),
+        metrics: metrics::ALL
+            .iter()
+            .map(|m| MetricInfo {
+                name: m.name().to_owned(),
+                task: match m.task() {
+                    metrics::Task::Classification => Task::Classification,
+                    metrics::Task::Regression => Task::Regression,
+                },
+                needs_score: m.needs() == metrics::Needs::Scores,
+            })
+            .collect(),
+        ab_tests: ab::ALL.iter().map(|t| t.name().to_owned()).collect(),
+        channels: None,
+    }
+}
+
+/// Checks schedules, windows and templates by those who will read them.
+#[derive(Debug, Clone, Copy)]
+pub struct Calendar;
+
+impl ScheduleChecks for Calendar {
+    fn cron(&self, expression: &str, timezone: Tz) -> Result<(), Fault> {
+        CronSchedule::parse(expression, timezone.name()).map(drop).map_err(|e| Fault {
+            message: e.to_string(),
+            hint: None,
+            // The fault is under the caret of the field it is about.
+            part: expression.find(&e.value).filter(|_| !e.value.is_empty()).map(|start| start..start + e.value.len()),
+        })
+    }
+
+    fn window(&self, window: &str) -> Result<(), Fault> {
+        WindowSpec::parse(window).map(drop).map_err(|e| Fault {
+            message: format!("`{window}` is not a window"),
+            hint: Some(e.hint),
+            part: None,
+        })
+    }
+
+    fn template(&self, uri: &str) -> Result<(), Fault> {
+        check_template(uri).map(drop).map_err(|e| Fault {
+            message: "the template cannot be resolved".to_owned(),
+            hint: Some(e.hint),
+            part: Some(e.span.0..e.span.1),
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Which addresses a webhook may reach.
+//!
+//! A job's author may name any URL that the operator lets into the configuration, and a name may resolve to anything at any
+//! time. So the check is made on the addresses of the very connection: names are resolved here, every address is checked, and
+//! only these addresses are connected to. One forbidden address refuses the name. Redirects are never followed.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// An address range, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Network {
+    base: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let shift = 32 - u32::from(self.prefix);
+                base.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let shift = 128 - u32::from(self.prefix);
+                base.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("{text:?} is neither an address nor a network; write 127.0.0.1 or 10.0.0.0/8");
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let base: IpAddr = address.trim().parse().map_err(|_| wrong())?;
+        let full = if base.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(full), |prefix| prefix.trim().parse::<u8>()).map_err(|_| wrong())?;
+        if prefix > full { Err(wrong()) } else { Ok(Self { base, prefix }) }
+    }
+}
+
+/// Refuses what is not on the public internet, unless the operator allows it.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    allowed: Arc<Vec<Network>>,
+}
+
+/// The refusal of a target.
+#[derive(Debug, thiserror::Error)]
+#[error("{target} is at {address}, {what}; allow it with notify.allow_private_targets = [\"{address}\"]")]
+pub(super) struct Refused {
+    target: String,
+    address: IpAddr,
+    what: &'static str,
+}
+
+impl Guard {
+    pub(super) fn new(allowed: Vec<Network>) -> Self {
+        Self { allowed: Arc::new(allowed) }
+    }
+
+    /// Whether a webhook may connect to `address`, which `target` stands for.
+    pub(super) fn check(&self, target: &str, address: IpAddr) -> Result<(), Refused> {
+        let address = address.to_canonical();
+        match forbidden(address) {
+            Some(what) if !self.allowed.iter().any(|network| network.contains(address)) => {
+                Err(Refused { target: target.to_owned(), address, what })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let this = self.clone();
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            for address in &addresses {
+                this.check(name.as_str(), address.ip())?;
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// What an address that webhooks must not reach is; none for public ones.
+fn forbidden(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(address) => forbidden_v4(address),
+        IpAddr::V6(address) => forbidden_v6(address),
+    }
+}
+
+fn forbidden_v4(address: Ipv4Addr) -> Option<&'static str> {
+    match address.octets() {
+        [169, 254, 169, 254] | [100, 100, 100, 200] | [168, 63, 129, 16] => Some("a cloud's metadata service"),
+        [127, ..] => Some("a loopback address"),
+        [0, ..] => Some("an unspecified address"),
+        [169, 254, ..] => Some("a link-local address"),
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Some("a private address"),
+        [192, 0, 0 | 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] | [192, 88, 99, _] => {
+            Some("a reserved address")
+        }
+        [224..=239, ..] => Some("a multicast address"),
+        [240..=255, ..] => Some("a reserved address"),
+        _ => None,
+    }
+}
+
+fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let segments = address.segments();
+    // Addresses that carry an IPv4 address reach what that one reaches.
+    let embedded = match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] | [0, 0, 0, 0, 0, 0, high, low] => {
+            Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)))
+        }
+        _ => None,
+    };
+    match segments {
+        [0, 0, 0, 0, 0, 0, 0, 1] => Some("a loopback address"),
+        [0, 0, 0, 0, 0, 0, 0, 0] => Some("an unspecified address"),
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Some("a cloud's metadata service"),
+        [0xfc00..=0xfdff, ..] => Some("a private address"),
+        [0xfe80..=0xfebf, ..] => Some("a link-local address"),
+        [0xfec0..=0xfeff, ..] => Some("a private address"),
+        [0xff00..=0xffff, ..] => Some("a multicast address"),
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x100, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => Some("a reserved address"),
+        _ => embedded.and_then(forbidden_v4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(allowed: &[&str], address: &str) -> Result<(), Refused> {
+        let networks = allowed.iter().map(|network| network.parse().unwrap()).collect();
+        Guard::new(networks).check("hook", address.parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_not_public_is_refused() {
+        for address in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "168.63.129.16",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
+            "192.0.0.1",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fe80::1",
+            "fd00:ec2::254",
+            "fc00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "fec0::1",
+        ] {
+            assert!(check(&[], address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_public_is_reached() {
+        for address in
+            ["93.184.216.34", "172.15.0.1", "172.32.0.1", "100.63.0.1", "2606:4700::1111", "64:ff9b::808:808"]
+        {
+            assert!(check(&[], address).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_operator_allows_addresses_and_networks_and_nothing_beside() {
+        assert!(check(&["127.0.0.1"], "127.0.0.1").is_ok());
+        assert!(check(&["127.0.0.1"], "::ffff:127.0.0.1").is_ok());
+        assert!(check(&["127.0.0.1"], "127.0.0.2").is_err());
+        assert!(check(&["10.0.0.0/8"], "10.200.0.1").is_ok());
+        assert!(check(&["10.0.0.0/8"], "192.168.0.1").is_err());
+        assert!(check(&["0.0.0.0/0"], "192.168.0.1").is_ok());
+        assert!(check(&["fd00::/8"], "fd12::1").is_ok());
+        assert!(check(&["fd00::/8"], "10.0.0.1").is_err());
+    }
+
+    #[test]
+    fn networks_are_checked_when_read() {
+        for wrong in ["localhost", "10.0.0.0/33", "10.0.0.0/x", "", "::/129"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_refusal_says_how_to_allow_it() {
+        let text = check(&[], "10.0.0.7").unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "hook is at 10.0.0.7, a private address; allow it with notify.allow_private_targets = [\"10.0.0.7\"]"
+        );
+    }
+}
