@@ -50,12 +50,8 @@ pub async fn apply(pool: &PgPool, clock: &SharedClock, loaded: &Loaded, prune: b
         };
         let id = store::upsert(&mut transaction, &job).await?;
         match file.document.schedule_spec() {
-            Some(spec) => {
-                schedule::upsert_schedule(&mut transaction, id, &spec, now).await?;
-            }
-            None => {
-                schedule::deactivate_schedule(&mut transaction, id, now).await?;
-            }
+            Some(spec) => drop(schedule::upsert_schedule(&mut transaction, id, &spec, now).await?),
+            None => drop(schedule::deactivate_schedule(&mut transaction, id, now).await?),
         }
     }
     if prune {
@@ -88,7 +84,7 @@ pub enum StateError {
         state: String,
     },
     /// The database.
-    #[error("the job definitions cannot be read or written: {0}")]
+    #[error("the job definitions cannot be read or written")]
     Database(#[from] sqlx::Error),
 }
 

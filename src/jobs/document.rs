@@ -38,9 +38,9 @@ pub struct JobDocument {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
     /// What happens when a tick comes while a run of this job is unfinished.
-    pub overlap: String,
+    pub overlap: Overlap,
     /// Which ticks are made up for after a pause of the scheduler.
-    pub catch_up: String,
+    pub catch_up: CatchUp,
     /// How old a missed tick may be to be made up for, in seconds.
     pub catch_up_window_seconds: i64,
     /// Runs start up to so many seconds after their tick, always the same for one job.
@@ -350,9 +350,8 @@ impl JobDocument {
         Some(ScheduleSpec {
             cron: self.schedule.clone()?,
             timezone: self.timezone.clone(),
-            // A document that was read has no other words; one of a later version falls back to the usual.
-            overlap: Overlap::parse(&self.overlap).unwrap_or(Overlap::Skip),
-            catch_up: CatchUp::parse(&self.catch_up).unwrap_or(CatchUp::Latest),
+            overlap: self.overlap,
+            catch_up: self.catch_up,
             catch_up_window_seconds: self.catch_up_window_seconds,
             jitter_seconds: self.jitter_seconds,
         })

@@ -66,10 +66,13 @@ pub enum Error {
     #[error("the job files have mistakes ({0}); nothing was changed")]
     Invalid(String),
     /// The database.
-    #[error("the job definitions cannot be read or written: {0}")]
+    #[error("the job definitions cannot be read or written")]
     Database(#[from] sqlx::Error),
-    /// A document that cannot be written as JSON.
-    #[error("the document of `{name}` cannot be stored: {error}")]
+    /// A schedule that cannot be stored.
+    #[error(transparent)]
+    Schedule(#[from] crate::schedule::Error),
+    /// A document that cannot be written as JSON, or read back by this version.
+    #[error("the document of `{name}` cannot be stored or read back")]
     Document {
         /// The job.
         name: String,

@@ -85,13 +85,11 @@ impl Reader<'_> {
                 .into());
         }
         match shape {
-            Shape::Name => {
-                if !is_name(text) {
-                    return Err(self
-                        .fault(span, Code::InvalidValue, format!("{what} is not a name"))
-                        .hint("letters, digits, `.`, `_` and `-`, at most 128, a letter or digit first")
-                        .into());
-                }
+            Shape::Name if !is_name(text) => {
+                return Err(self
+                    .fault(span, Code::InvalidValue, format!("{what} is not a name"))
+                    .hint("letters, digits, `.`, `_` and `-`, at most 128, a letter or digit first")
+                    .into());
             }
             Shape::Version => {
                 if let Err(error) = semver::Version::parse(text) {
@@ -104,13 +102,11 @@ impl Reader<'_> {
                     return Err(self.fault(span, Code::InvalidValue, message).hint(hint).into());
                 }
             }
-            Shape::Choice(choices) => {
-                if !choices.iter().any(|choice| choice.word == text) {
-                    let words = || choices.iter().map(|choice| choice.word);
-                    return Err(self
-                        .unknown_word(Code::UnknownValue, &format!("{what} cannot be `{text}`"), text, words, span)
-                        .into());
-                }
+            Shape::Choice(choices) if !choices.iter().any(|choice| choice.word == text) => {
+                let words = || choices.iter().map(|choice| choice.word);
+                return Err(self
+                    .unknown_word(Code::UnknownValue, &format!("{what} cannot be `{text}`"), text, words, span)
+                    .into());
             }
             Shape::Word(vocabulary) => self.word(*vocabulary, text, span)?,
             Shape::Duration(least) => match super::duration::parse(text) {
@@ -132,15 +128,13 @@ impl Reader<'_> {
                 self.scheme(text, span.clone())?;
                 self.checked(self.checks.schedule.template(text), Code::BadTemplate, text, span)?;
             }
-            Shape::TimeZone => {
-                if text.parse::<Tz>().is_err() {
-                    let hint = match closest_time_zone(text) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "a name of the IANA time zone database, such as `Europe/Berlin` or `UTC`".to_owned(),
-                    };
-                    let message = format!("there is no time zone `{text}`");
-                    return Err(self.fault(span, Code::UnknownTimeZone, message).hint(hint).into());
-                }
+            Shape::TimeZone if text.parse::<Tz>().is_err() => {
+                let hint = match closest_time_zone(text) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "a name of the IANA time zone database, such as `Europe/Berlin` or `UTC`".to_owned(),
+                };
+                let message = format!("there is no time zone `{text}`");
+                return Err(self.fault(span, Code::UnknownTimeZone, message).hint(hint).into());
             }
             Shape::Instant => {
                 return match text.parse::<Datetime>() {
