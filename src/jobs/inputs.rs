@@ -55,7 +55,7 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         }
         opened => opened,
     }
-    .map_err(|e| problem(role, e))?;
+    .map_err(|e| wait_or_give_up(context, problem(role, e)))?;
     let rows = dataset.row_count().await.map_err(|e| problem(role, e))?;
     pin(context, role, &dataset, replaced).await?;
     if rows == 0 {
@@ -63,6 +63,16 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         return Err(Problem::NoData(format!("{role}: no rows in {of}{}", within(context, spec))));
     }
     Ok(dataset)
+}
+
+/// Data that is not there yet is waited for until the run's deadline; then it is missing.
+fn wait_or_give_up(context: &Context, problem: Problem) -> Problem {
+    match (problem, context.run.deadline) {
+        (Problem::NoData(message), Some(deadline)) if context.clock.now() < deadline => {
+            Problem::Job(JobError::not_ready("no_data", message, None))
+        }
+        (problem, _) => problem,
+    }
 }
 
 fn within(context: &Context, spec: &SourceSpec) -> String {

@@ -136,7 +136,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::interim::{Simple, known};
+    use crate::jobs::vocabulary::{Calendar, words};
 
     #[test]
     fn a_folder_is_read_in_order_and_other_files_are_left_alone() {
@@ -153,15 +153,15 @@ mod tests {
         }
         std::fs::write(dir.path().join("c.toml"), b"name = \"\xff\"").unwrap();
         std::fs::create_dir(dir.path().join("d.toml")).unwrap();
-        let known = known(None);
-        let loaded = load_dir(dir.path(), Checks { known: &known, schedule: &Simple }).unwrap();
+        let known = words();
+        let loaded = load_dir(dir.path(), Checks { known: &known, schedule: &Calendar }).unwrap();
         assert_eq!(loaded.documents.iter().map(|d| d.document.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(loaded.files, 3);
         let records: Vec<_> = loaded.diagnostics.iter().map(Diagnostic::record).collect();
         assert_eq!(records.len(), 1);
         assert_eq!(records[0].code, Code::Unreadable);
         let (a, b) = (dir.path().join("a.toml"), dir.path().join("b.toml"));
-        let some = load_paths(&[&b, &a, &b], Checks { known: &known, schedule: &Simple }).unwrap();
+        let some = load_paths(&[&b, &a, &b], Checks { known: &known, schedule: &Calendar }).unwrap();
         assert_eq!(some.documents.iter().map(|d| d.document.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
         assert!(some.diagnostics.is_empty(), "a file that is named twice is read once");
         assert!(records[0].file.ends_with("c.toml") && records[0].message.ends_with("it is not UTF-8 text"));
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_an_error_that_names_it() {
-        let known = known(None);
-        let error = load_dir(Path::new("/nowhere/jobs"), Checks { known: &known, schedule: &Simple }).unwrap_err();
+        let known = words();
+        let error = load_dir(Path::new("/nowhere/jobs"), Checks { known: &known, schedule: &Calendar }).unwrap_err();
         assert_eq!(error.to_string(), "cannot read the job files of /nowhere/jobs");
         assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
     }

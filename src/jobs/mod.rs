@@ -14,7 +14,6 @@ pub mod duration;
 pub mod evaluation;
 pub mod field;
 pub mod inputs;
-pub mod interim;
 pub mod judging;
 pub mod kinds;
 pub mod known;

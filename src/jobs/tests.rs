@@ -5,19 +5,20 @@ use serde_json::{Value, json};
 
 use super::diagnostic::{count, render};
 use super::field::{Keys, Presence, Section, Shape};
-use super::interim::{Simple, known};
+use super::known::Known;
+use super::vocabulary::{Calendar, words};
 use super::kinds;
 use super::known::{Checks, Known};
 use super::*;
 use crate::schedule::{CatchUp, Overlap};
 
 fn known_with_channels() -> Known {
-    known(Some(vec!["ml-oncall".into(), "ml-webhook".into()]))
+    Known { channels: Some(vec!["ml-oncall".into(), "ml-webhook".into()]), ..words() }
 }
 
 fn read(text: &str) -> Reading {
     let known = known_with_channels();
-    parse("jobs/x.toml", text, Checks { known: &known, schedule: &Simple })
+    parse("jobs/x.toml", text, Checks { known: &known, schedule: &Calendar })
 }
 
 /// The rendered mistakes; a document without any fails the test.
@@ -172,9 +173,9 @@ fn names_of_other_parts_are_checked() {
 
 #[test]
 fn channels_are_not_checked_without_a_configuration() {
-    let known = known(None);
+    let known = words();
     let text = with(DRIFT, "\"ml-oncall\"", "\"anything\"");
-    assert!(parse("x", &text, Checks { known: &known, schedule: &Simple }).document.is_some());
+    assert!(parse("x", &text, Checks { known: &known, schedule: &Calendar }).document.is_some());
 }
 
 #[test]
@@ -276,7 +277,7 @@ fn a_mistake_is_not_told_twice() {
 #[test]
 fn mistakes_of_two_files_come_together() {
     let known = known_with_channels();
-    let checks = Checks { known: &known, schedule: &Simple };
+    let checks = Checks { known: &known, schedule: &Calendar };
     let loaded = join([
         parse("jobs/a.toml", &with(DRIFT, "15 6 1 * *", "61 6 1 * *"), checks),
         parse("jobs/b.toml", &with(METRICS, "task = \"classification\"", "task = \"classify\""), checks),
@@ -395,7 +396,7 @@ fn every_default_can_be_read() {
     every_section(&sections::ROOT, &mut sections);
     kinds::ALL.iter().for_each(|kind| every_section(kind.section(), &mut sections));
     let known = known_with_channels();
-    let checks = Checks { known: &known, schedule: &Simple };
+    let checks = Checks { known: &known, schedule: &Calendar };
     for section in sections {
         for field in section.fields {
             assert!(field.doc.ends_with('.'), "{}: {}", section.name, field.key);
@@ -460,8 +461,8 @@ fn checked_in(path: &str, expected: impl FnOnce(&str) -> String) {
 
 #[test]
 fn the_checked_in_schema_is_the_generated_one() {
-    let known = known(None);
-    checked_in("jobs/schema.json", |_| schema::schema_text(Checks { known: &known, schedule: &Simple }));
+    let known = words();
+    checked_in("jobs/schema.json", |_| schema::schema_text(Checks { known: &known, schedule: &Calendar }));
 }
 
 #[test]
@@ -473,7 +474,7 @@ fn the_checked_in_reference_is_the_generated_one() {
 fn the_shipped_jobs_are_right() {
     let known = known_with_channels();
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs");
-    let loaded = load_dir(&dir, Checks { known: &known, schedule: &Simple }).unwrap();
+    let loaded = load_dir(&dir, Checks { known: &known, schedule: &Calendar }).unwrap();
     assert!(loaded.diagnostics.is_empty(), "{}", render(&loaded.diagnostics, false));
     let names: Vec<_> = loaded.documents.iter().map(|d| d.document.name.as_str()).collect();
     for document in &loaded.documents {

@@ -56,7 +56,11 @@ pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion
         parent_id: None,
         after_run: None,
         run_after: None,
-        deadline: None,
+        // With `wait_for`, objects that are not there yet are waited for; without it they are missing at once.
+        deadline: document
+            .wait_for_seconds
+            .zip(occasion.tick)
+            .map(|(seconds, tick)| tick + chrono::Duration::seconds(seconds)),
         max_attempts: document.max_attempts,
         time_limit_seconds: document.time_limit_seconds,
         submitted_by: occasion.submitted_by.clone(),

@@ -47,6 +47,14 @@ pub fn words() -> Known {
     }
 }
 
+/// Where a field of a cron expression stands, for the caret.
+fn field_of(expression: &str, field: &str) -> Option<std::ops::Range<usize>> {
+    let index = ["minute", "hour", "day of month", "month", "day of week"].iter().position(|name| *name == field)?;
+    let word = expression.split_whitespace().nth(index)?;
+    let start = word.as_ptr() as usize - expression.as_ptr() as usize;
+    Some(start..start + word.len())
+}
+
 /// Checks schedules, windows and templates by those who will read them.
 #[derive(Debug, Clone, Copy)]
 pub struct Calendar;
@@ -54,10 +62,12 @@ pub struct Calendar;
 impl ScheduleChecks for Calendar {
     fn cron(&self, expression: &str, timezone: Tz) -> Result<(), Fault> {
         CronSchedule::parse(expression, timezone.name()).map(drop).map_err(|e| Fault {
-            message: e.to_string(),
-            hint: None,
-            // The fault is under the caret of the field it is about.
-            part: expression.find(&e.value).filter(|_| !e.value.is_empty()).map(|start| start..start + e.value.len()),
+            message: match e.field {
+                Some(field) => format!("the {field} `{}` of the schedule cannot be used", e.value),
+                None => "the schedule cannot be used".to_owned(),
+            },
+            hint: Some(e.hint),
+            part: e.field.and_then(|field| field_of(expression, field)),
         })
     }
 

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use sqlx::Row;
 use steward::clock::{SharedClock, SimulatedClock};
 use steward::db::jobs as store;
-use steward::jobs::interim::{Simple, known};
+use steward::jobs::vocabulary::{Calendar, words};
 use steward::jobs::{Checks, JobDocument, Loaded, StateError, apply, join, parse, pause, plan, resume};
 
 use crate::support::database::TestDatabase;
@@ -19,8 +19,8 @@ fn job(name: &str, more: &str) -> String {
 }
 
 fn load(files: &[(&str, String)]) -> Loaded {
-    let known = known(None);
-    let checks = Checks { known: &known, schedule: &Simple };
+    let known = words();
+    let checks = Checks { known: &known, schedule: &Calendar };
     join(files.iter().map(|(path, text)| parse(path, text, checks)))
 }
 
