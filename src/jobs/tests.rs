@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 
 use super::diagnostic::{count, render};
 use super::field::{Keys, Presence, Section, Shape};
-use super::known::Known;
-use super::vocabulary::{Calendar, words};
 use super::kinds;
 use super::known::{Checks, Known};
+use super::vocabulary::{Calendar, words};
 use super::*;
 use crate::schedule::{CatchUp, Overlap};
 
