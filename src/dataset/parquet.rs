@@ -16,7 +16,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
-use polars::prelude::{DataType, FileMetadata, ParallelStrategy, ParquetReader, SerReader, Series, infer_schema};
+use polars::prelude::{
+    ArrowDataType, ArrowField, DataType, FileMetadata, ParallelStrategy, ParquetReader, SerReader, Series, infer_schema,
+};
 
 use super::Error;
 use super::error::brief;
@@ -129,16 +131,25 @@ pub(super) fn parse(object: &str, size: u64, footer: Bytes) -> Result<Footer, Er
     let columns = schema
         .iter_values()
         .map(|field| {
-            let dtype = DataType::from_arrow_field(field);
-            Column {
-                name: field.name.to_string(),
-                family: Family::of(&dtype),
-                dtype: dtype.to_string(),
-                encoding: Encoding::Typed,
-            }
+            let (family, dtype) = match supported(field) {
+                Some(dtype) => (Family::of(&dtype), dtype.to_string()),
+                None => (Family::Unsupported, format!("{:?}", field.dtype).to_lowercase()),
+            };
+            Column { name: field.name.to_string(), family, dtype, encoding: Encoding::Typed }
         })
         .collect();
     Ok(Footer { metadata, columns, rows: rows as u64 })
+}
+
+/// The type of a field, if polars has one. Asking for one it was not built with panics, and one column of a rare type
+/// must not make the others unreadable.
+fn supported(field: &ArrowField) -> Option<DataType> {
+    match field.dtype() {
+        ArrowDataType::Float16 | ArrowDataType::Interval(_) => None,
+        // More digits than 128 bits hold.
+        ArrowDataType::Decimal256(precision, _) if *precision > 38 => None,
+        _ => std::panic::catch_unwind(|| DataType::from_arrow_field(field)).ok(),
+    }
 }
 
 impl Footer {

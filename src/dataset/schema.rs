@@ -20,9 +20,9 @@ pub enum ColumnKind {
     Text,
     /// True and false.
     Boolean,
-    /// Dates, timestamps, times, durations.
+    /// Dates, timestamps, times of day.
     Temporal,
-    /// Lists, structures, binary data: cannot be judged.
+    /// Lists, structures, durations, binary data: cannot be judged.
     Unsupported,
 }
 
@@ -63,7 +63,7 @@ impl Family {
             DataType::Boolean => Self::Boolean,
             DataType::Date => Self::Date,
             DataType::Datetime(..) => Self::Timestamp,
-            DataType::Time | DataType::Duration(_) => Self::Clock,
+            DataType::Time => Self::Clock,
             DataType::Null => Self::Unknown,
             _ => Self::Unsupported,
         }
