@@ -78,6 +78,7 @@ impl App {
             pool: self.database.pool.clone(),
             clock: self.clock.clone(),
             storage: self.storage.clone(),
+            channels: self.channels.clone(),
         }
     }
 

@@ -167,7 +167,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             let run = find(&app, &id).await?;
             let mut conn = app.database.pool.acquire().await?;
             match queue::cancel(&mut conn, run.id).await? {
-                queue::Cancelled::Now => output::say("cancelled before it started"),
+                queue::Cancelled::AtOnce => output::say("cancelled before it started"),
                 queue::Cancelled::Requested => output::say("asked the worker that runs it to stop; `runs show` tells when it has"),
                 queue::Cancelled::AlreadyFinished(_) => {
                     return Err(exit::Failure::usage(format!("run {} is already finished ({})", run.id, run.state)).into());

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_shipped_section_parses_and_has_the_two_channels() {
-        let parsed: Fragments = toml::from_str(include_str!("../../config/fragments/notify.toml")).unwrap();
+        let parsed: Fragments = toml::from_str(include_str!("../../config/default.toml")).unwrap();
         assert_eq!(parsed.notify.channels.keys().collect::<Vec<_>>(), ["ml-oncall", "ml-webhook"]);
         assert!(parsed.notify.poll_milliseconds <= 1000);
         assert!(parsed.notify.allow_private_targets.is_empty());

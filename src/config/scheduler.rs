@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn shipped_defaults_are_complete_and_usable() {
-        let file: File = toml::from_str(include_str!("../../config/fragments/scheduler.toml")).unwrap();
+        let file: File = toml::from_str(include_str!("../../config/default.toml")).unwrap();
         assert!(file.scheduler.problems().is_empty());
     }
 

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_fragment_holds_every_key_and_no_secret_is_shown() {
-        let text = include_str!("../../config/fragments/storage.toml");
+        let text = include_str!("../../config/default.toml");
         let mut settings = toml::from_str::<Fragment>(text).unwrap().storage;
         assert!(settings.allowed.is_empty());
         settings.s3.secret_access_key = Secret::new("hunter2");
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error() {
-        let text = include_str!("../../config/fragments/storage.toml").replace("allowed =", "alowed =");
+        let text = include_str!("../../config/default.toml").replace("allowed =", "alowed =");
         assert!(toml::from_str::<Fragment>(&text).is_err());
     }
 }

@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn shipped() -> WorkerSettings {
-        toml::from_str::<File>(include_str!("../../config/fragments/worker.toml")).unwrap().worker
+        toml::from_str::<File>(include_str!("../../config/default.toml")).unwrap().worker
     }
 
     #[test]

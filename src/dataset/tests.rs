@@ -14,7 +14,7 @@ fn storage() -> Storage {
     struct Fragment {
         storage: StorageSettings,
     }
-    let text = include_str!("../../config/fragments/storage.toml");
+    let text = include_str!("../../config/default.toml");
     Storage::new(&toml::from_str::<Fragment>(text).unwrap().storage)
 }
 

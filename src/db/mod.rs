@@ -189,4 +189,3 @@ fn own_program() -> Option<PathBuf> {
     let path = std::env::current_exe().ok()?;
     (path.file_stem()? == "steward" && path.exists()).then_some(path)
 }
-//! (written next)

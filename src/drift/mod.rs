@@ -83,6 +83,15 @@ pub enum AppliesTo {
 }
 
 impl AppliesTo {
+    /// The word in listings: `numeric`, `categorical` or `any`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AppliesTo::Numeric => "numeric",
+            AppliesTo::Categorical => "categorical",
+            AppliesTo::Any => "any",
+        }
+    }
+
     /// Whether a column of that kind can be judged.
     pub fn includes(self, is_categorical: bool) -> bool {
         match self {

@@ -18,7 +18,7 @@ use crate::db::{ab_tests, results};
 use crate::jobs::document::JobDocument;
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::kinds;
-use crate::notify::{self, Evaluation, Finding, FindingStatus, Severity};
+use crate::notify::{self, Channels, Evaluation, Finding, FindingStatus, Severity};
 use crate::queue::{self, Completion, Handler, JobError, Run, RunContext};
 use crate::registry::{self, Wanted};
 use crate::storage::Storage;
@@ -37,6 +37,8 @@ pub struct Runner {
     pub clock: SharedClock,
     /// Where datasets come from.
     pub storage: Storage,
+    /// Whom to tell.
+    pub channels: Channels,
 }
 
 #[async_trait]
@@ -93,10 +95,9 @@ impl Handler for Runner {
             evidence: json!({ "state": state, "code": code, "error": error, "attempts": run.attempt, "crashes": run.crash_count }),
         };
         let evaluation = Evaluation { findings: vec![finding], ..self.evaluation(run, &document, None) };
-        match notify::apply(conn, &evaluation).await {
+        match notify::apply(conn, &self.channels, &evaluation).await {
             Ok(_) => Ok(()),
-            Err(notify::Error::Database(error)) => Err(error),
-            Err(other) => Err(sqlx::Error::Protocol(other.to_string())),
+            Err(error) => Err(error.into_sqlx()),
         }
     }
 }
@@ -182,7 +183,7 @@ impl Runner {
                 kinds: evaluated.complete_kinds.clone(),
                 ..self.evaluation(run, document, model)
             };
-            let changes = notify::apply(&mut tx, &evaluation)
+            let changes = notify::apply(&mut tx, &self.channels, &evaluation)
                 .await
                 .map_err(|e| JobError::transient("database", e.to_string()))?;
             let linked: Vec<_> = changes.opened.iter().chain(&changes.continuing).collect();

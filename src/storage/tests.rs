@@ -5,7 +5,7 @@ fn settings() -> StorageSettings {
     struct Fragment {
         storage: StorageSettings,
     }
-    toml::from_str::<Fragment>(include_str!("../../config/fragments/storage.toml")).unwrap().storage
+    toml::from_str::<Fragment>(include_str!("../../config/default.toml")).unwrap().storage
 }
 
 fn storage() -> Storage {

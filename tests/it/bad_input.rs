@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::database::TestDatabase;
-use crate::support::smtp::SmtpServer;
+use crate::support::smtp::{Protection, SmtpServer};
 use crate::support::steward::{Site, bare, eventually};
 
 fn flights(month: u32) -> String {
@@ -103,7 +103,9 @@ fn an_unreachable_database_is_named_without_its_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_cannot_be_delivered_are_kept_and_hold_up_nobody() {
     let database = TestDatabase::new().await;
-    let smtp = SmtpServer::builder().password("steward", "right").start().await;
+    let ca_folder = tempfile::tempdir().unwrap();
+    let smtp = SmtpServer::start(Protection::None, ca_folder.path()).await;
+    smtp.require("steward", "right");
     let config = format!(
         r#"
 [smtp]
@@ -128,7 +130,7 @@ url = "https://example.com/hook"
 transport = "file"
 secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 "#,
-        smtp.port
+        smtp.address.port()
     );
     let site = Site::new(&database.url, &config);
     let job = format!(

@@ -81,14 +81,12 @@ struct Settings {
 impl Settings {
     fn new() -> Self {
         #[derive(serde::Deserialize)]
-        struct Fragment<T> {
-            #[serde(alias = "notify", alias = "smtp")]
-            section: T,
+        struct Shipped {
+            notify: NotifySettings,
+            smtp: SmtpSettings,
         }
-        let notify: Fragment<NotifySettings> =
-            toml::from_str(include_str!("../../config/fragments/notify.toml")).unwrap();
-        let smtp: Fragment<SmtpSettings> = toml::from_str(include_str!("../../config/fragments/smtp.toml")).unwrap();
-        let mut this = Self { notify: notify.section, smtp: smtp.section, folder: tempfile::tempdir().unwrap() };
+        let shipped: Shipped = toml::from_str(include_str!("../../config/default.toml")).unwrap();
+        let mut this = Self { notify: shipped.notify, smtp: shipped.smtp, folder: tempfile::tempdir().unwrap() };
         this.smtp.from = "Steward <steward@example.org>".to_owned();
         this
     }

@@ -7,8 +7,8 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::database::TestDatabase;
-use crate::support::s3::S3Server;
-use crate::support::smtp::SmtpServer;
+use crate::support::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+use crate::support::smtp::{Protection, SmtpServer};
 use crate::support::steward::{Site, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -41,10 +41,11 @@ select = ["temp", "wind_speed", "carrier"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cron_tick_over_s3_becomes_an_email_and_a_webhook() {
     let database = TestDatabase::new().await;
-    let s3 = S3Server::start().await;
-    std::fs::create_dir_all(s3.root.join("flights")).unwrap();
-    std::fs::copy(flights(7), s3.root.join("flights/july.parquet")).unwrap();
-    let smtp = SmtpServer::start().await;
+    let s3 = S3Server::start();
+    std::fs::copy(flights(7), s3.bucket("flights").join("july.parquet")).unwrap();
+    let ca_folder = tempfile::tempdir().unwrap();
+    let smtp = SmtpServer::start(Protection::Starttls, ca_folder.path()).await;
+    smtp.require("steward", "right");
     let hook = MockServer::start().await;
     Mock::given(method("POST")).and(path("/hook")).respond_with(ResponseTemplate::new(204)).mount(&hook).await;
 
@@ -60,9 +61,12 @@ secret_access_key = "{secret}"
 allow_http = true
 [smtp]
 transport = "smtp"
-host = "127.0.0.1"
+host = "localhost"
 port = {port}
-tls = "none"
+tls = "starttls"
+ca_file = "{ca}"
+username = "steward"
+password = "right"
 [notify]
 allow_private_targets = ["127.0.0.1"]
 [notify.channels.mail]
@@ -74,9 +78,10 @@ url = "{hook}/hook"
 secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 "#,
             endpoint = s3.endpoint,
-            key = s3.access_key,
-            secret = s3.secret_key,
-            port = smtp.port,
+            key = ACCESS_KEY,
+            secret = SECRET_KEY,
+            port = smtp.address.port(),
+            ca = smtp.ca_file.display(),
             hook = hook.uri(),
         ),
     );
@@ -94,8 +99,8 @@ secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
     .await;
 
     let mail = eventually(&format!("the email\n{}", serve.log()), PATIENCE, || async { smtp.messages().into_iter().next() }).await;
-    let text = String::from_utf8_lossy(&mail.data).into_owned();
-    assert!(text.contains("temp"), "{text}");
+    assert!(mail.source.contains("temp"), "{}", mail.source);
+    assert!(mail.encrypted);
     assert_eq!(mail.to, ["oncall@example.com"]);
     let calls = eventually("the webhook", PATIENCE, || async {
         hook.received_requests().await.filter(|calls| !calls.is_empty())

@@ -150,7 +150,7 @@ fn values<'a>(
             if prediction.is_none() && score.is_none() {
                 return Err(missing("score"));
             }
-            Rows::classification(label.column(), prediction.as_ref().map(Part::column), score.as_deref(), None, 0.5)?
+            Rows::classification(label.column(), prediction.as_ref().map(Part::column), score.as_deref(), None)?
         }
         Task::Regression => {
             let prediction = prediction.ok_or_else(|| missing("prediction"))?;

@@ -83,7 +83,7 @@ impl S3Server {
         struct Fragment {
             storage: StorageSettings,
         }
-        let text = include_str!("../../../config/fragments/storage.toml");
+        let text = include_str!("../../../config/default.toml");
         let mut settings = toml::from_str::<Fragment>(text).unwrap().storage;
         settings.s3.endpoint = self.endpoint.clone();
         settings.s3.region = "us-east-1".into();
