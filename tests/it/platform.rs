@@ -52,7 +52,8 @@ struct Holder {
 
 impl Holder {
     fn start(data_dir: &Path) -> Self {
-        Self::of(Command::new(std::env::current_exe().unwrap()), data_dir, &steward()).unwrap_or_else(|said| panic!("{said}"))
+        Self::of(Command::new(std::env::current_exe().unwrap()), data_dir, &steward())
+            .unwrap_or_else(|said| panic!("{said}"))
     }
 
     /// The error is what it said instead of a URL.
