@@ -132,6 +132,11 @@ impl Error {
     }
 }
 
+/// Whether what `initdb` or the server printed says that the disk is full: a short write has no error of its own.
+pub(super) fn says_disk_full(output: &str) -> bool {
+    ["No space left on device", "Check free disk space", "Disk quota exceeded"].iter().any(|sign| output.contains(sign))
+}
+
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::PermissionDenied => {

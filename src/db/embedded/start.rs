@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::cluster::{self, Paths, ServerUser, USER, write_private};
+use super::error::says_disk_full;
 use super::server::{self, Launch, Server};
 use super::{EmbeddedOptions, Error, binaries};
 
@@ -52,6 +53,7 @@ impl Drop for Hold {
             let server = unsupervised.server.take().or_else(|| found().map(|record| Server::Adopted(record.pid)));
             if let Some(mut server) = server {
                 server.stop();
+                cluster::leave_socket_folder(paths, &self.socket_folder);
             }
         }
     }
@@ -182,7 +184,7 @@ fn cannot_run(error: std::io::Error, launch: &Launch, paths: &Paths) -> Error {
 
 fn failure(paths: &Paths, log_from: u64) -> Error {
     let output = server::log_tail(paths, log_from);
-    if output.contains("No space left on device") {
+    if says_disk_full(&output) {
         return Error::DiskFull { path: paths.data_dir.clone() };
     }
     Error::Start {
