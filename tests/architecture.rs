@@ -178,7 +178,10 @@ fn uses_run_downward_only() {
     let mut problems = Vec::new();
     for source in sources().iter().filter(|source| !source.module.is_empty()) {
         let Some(may) = allowed.get(source.module.as_str()) else {
-            problems.push(format!("{}:1: module `{}` has no layer; give it one in src/lib.rs and here", source.path, source.module));
+            problems.push(format!(
+                "{}:1: module `{}` has no layer; give it one in src/lib.rs and here",
+                source.path, source.module
+            ));
             continue;
         };
         // `use crate::{` may go on over several lines: what follows is read with it.
@@ -234,7 +237,8 @@ fn every_foreign_crate_has_one_home() {
                     let after = &code[at + foreign.len()..];
                     // `polars_parquet::`, `apalis_core::` belong to the same family; `tracing::warn!("object_store")` does not name it.
                     let family = after.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
-                    !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '"' || c == ':') && family.starts_with("::")
+                    !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '"' || c == ':')
+                        && family.starts_with("::")
                 });
                 if named && !at_home {
                     problems.push(format!("{}:{number}: `{foreign}` may be named in {homes:?} only", source.path));

@@ -289,11 +289,8 @@ fn flag_layer(overrides: &[(String, String, String)], lower: &[Layer]) -> Layer 
 fn spelled_like(segment: &str, parent: &[String], lower: &[Layer]) -> String {
     let wanted = segment.to_lowercase();
     for layer in lower.iter().rev() {
-        let table = if parent.is_empty() {
-            Some(&layer.values)
-        } else {
-            find(&layer.values, parent).and_then(Value::as_dict)
-        };
+        let table =
+            if parent.is_empty() { Some(&layer.values) } else { find(&layer.values, parent).and_then(Value::as_dict) };
         for key in table.into_iter().flat_map(Dict::keys) {
             if *key == wanted || key.to_lowercase().replace('-', "_") == wanted {
                 return key.clone();

@@ -251,11 +251,7 @@ fn words(expected: &str) -> String {
     .to_owned()
 }
 
-fn flatten(
-    path: &mut Vec<String>,
-    value: &serde_json::Value,
-    each: &mut impl FnMut(&[String], &serde_json::Value),
-) {
+fn flatten(path: &mut Vec<String>, value: &serde_json::Value, each: &mut impl FnMut(&[String], &serde_json::Value)) {
     match value {
         serde_json::Value::Object(map) if !map.is_empty() => {
             for (key, child) in map {

@@ -10,7 +10,8 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")
 
 /// One heading a section, one row a key: name, default, meaning, environment variable.
 fn markdown(defaults: &str) -> String {
-    let mut page = String::from("# Configuration\n\n<!-- Made from config/default.toml by `make doc`; edit that file. -->\n");
+    let mut page =
+        String::from("# Configuration\n\n<!-- Made from config/default.toml by `make doc`; edit that file. -->\n");
     let (mut comment, mut table_open) = (Vec::<String>::new(), false);
     for line in defaults.lines() {
         if let Some(text) = line.strip_prefix('#') {

@@ -112,7 +112,8 @@ fn the_data_directory_is_worked_out_when_it_is_empty() {
 
 #[test]
 fn all_mistakes_are_reported_at_once_with_their_places() {
-    let text = "drift_treshold = 0.3\n\n[database]\nmax_connections = \"many\"\nurl = 12345\n\n[databse]\nurl = \"x\"\n";
+    let text =
+        "drift_treshold = 0.3\n\n[database]\nmax_connections = \"many\"\nurl = 12345\n\n[databse]\nurl = \"x\"\n";
     let variables = [("STEWARD__SERVER__LISTEN", "localhost"), ("STEWARD__LOG__COLOUR", "red")];
     insta::assert_snapshot!(mistakes(text, &variables, &["drift_threshold=0", "log.format=xml", "nonsense"]), @r#"
     flag --set: needs section.key=value

@@ -101,7 +101,9 @@ fn explain(error: sqlx::Error, options: &PgConnectOptions) -> Error {
         (sqlx::Error::Io(source), _) => Error::Unreachable { address, reason: source.to_string() },
         (sqlx::Error::Tls(source), _) => {
             let reason = match options.get_ssl_mode() {
-                PgSslMode::VerifyCa | PgSslMode::VerifyFull => format!("TLS with a verified certificate failed: {source}"),
+                PgSslMode::VerifyCa | PgSslMode::VerifyFull => {
+                    format!("TLS with a verified certificate failed: {source}")
+                }
                 _ => format!("TLS failed: {source}"),
             };
             Error::Unreachable { address, reason }

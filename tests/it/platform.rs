@@ -52,7 +52,8 @@ struct Holder {
 
 impl Holder {
     fn start(data_dir: &Path) -> Self {
-        Self::of(Command::new(std::env::current_exe().unwrap()), data_dir, &steward()).unwrap_or_else(|said| panic!("{said}"))
+        Self::of(Command::new(std::env::current_exe().unwrap()), data_dir, &steward())
+            .unwrap_or_else(|said| panic!("{said}"))
     }
 
     /// The error is what it said instead of a URL.
@@ -259,8 +260,12 @@ async fn an_ordinary_user_has_a_private_server_too() {
     let server = server_pid(&data_dir).unwrap();
     let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("/proc/{server}")).unwrap());
     assert_eq!(owner, user.uid.as_raw());
+    let at = holder.url.find("%2Ftmp%2F").unwrap();
+    let socket_folder = PathBuf::from(holder.url[at..].split('&').next().unwrap().replace("%2F", "/"));
+    assert!(socket_folder.is_dir());
     holder.leave();
     eventually("the server stops", || !runs(server));
+    eventually("nothing is left under /tmp", || !socket_folder.exists());
 }
 
 #[tokio::test]

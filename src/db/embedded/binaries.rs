@@ -68,7 +68,8 @@ fn folders(bin_dir: Option<&Path>) -> Vec<PathBuf> {
     if let Some(folder) = bin_dir {
         return vec![folder.to_path_buf()];
     }
-    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    let mut folders: Vec<PathBuf> =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
     let mut versioned: Vec<(u32, PathBuf)> = Vec::new();
     for (home, prefix, suffix) in HOMES {
         for entry in std::fs::read_dir(home).into_iter().flatten().flatten() {

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::binaries::Programs;
+use super::error::says_disk_full;
 
 /// Name of the log in the data directory.
 pub(super) const LOG: &str = "postgres.log";
@@ -153,6 +154,14 @@ pub(super) fn socket_folder(paths: &Paths, user: &ServerUser) -> Result<PathBuf,
     Ok(folder)
 }
 
+/// A socket's folder outside the data directory is not left behind; it comes back with the next start.
+pub(super) fn leave_socket_folder(paths: &Paths, folder: &Path) {
+    if !folder.starts_with(&paths.data_dir) {
+        // Only an empty one goes: a server that would not stop keeps its socket.
+        let _ = fs::remove_dir(folder);
+    }
+}
+
 /// Makes the cluster when there is none, and returns the password of its superuser. The caller holds the start lock.
 pub(super) fn ensure(paths: &Paths, user: &ServerUser, programs: &Programs, fsync: bool) -> Result<String, Error> {
     if paths.cluster.join("PG_VERSION").exists() {
@@ -206,7 +215,7 @@ fn init(paths: &Paths, user: &ServerUser, programs: &Programs, fsync: bool, pass
     if !output.status.success() {
         let text = stderr(&output);
         let _ = fs::remove_dir_all(&building);
-        return Err(if text.contains("No space left on device") {
+        return Err(if says_disk_full(&text) {
             Error::DiskFull { path: paths.data_dir.clone() }
         } else {
             Error::Init { output: text }

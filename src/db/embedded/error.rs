@@ -28,8 +28,10 @@ pub enum Error {
         data_dir: PathBuf,
     },
     /// Only programs that are too old, or of another version than the cluster.
-    #[error("{cluster} needs the server programs of PostgreSQL {wanted}, but found only {found}; install that version, \
-             or move the folder away to start with an empty database")]
+    #[error(
+        "{cluster} needs the server programs of PostgreSQL {wanted}, but found only {found}; install that version, \
+             or move the folder away to start with an empty database"
+    )]
     WrongVersion {
         /// The cluster's folder.
         cluster: PathBuf,
@@ -63,8 +65,10 @@ pub enum Error {
     #[error("PostgreSQL never runs as root, and there is neither a user `postgres` nor `nobody` to run it as")]
     NoUser,
     /// The folder for the socket belongs to somebody else.
-    #[error("{path} should be a private folder for the database's socket but {reason}; remove it or choose a data \
-             directory with a shorter path")]
+    #[error(
+        "{path} should be a private folder for the database's socket but {reason}; remove it or choose a data \
+             directory with a shorter path"
+    )]
     SocketFolder {
         /// The folder.
         path: PathBuf,
@@ -72,8 +76,10 @@ pub enum Error {
         reason: String,
     },
     /// The password file is gone while the cluster is there.
-    #[error("{path} is missing, and with it the password of the private database; put it back, or move {cluster} away \
-             to start with an empty database")]
+    #[error(
+        "{path} is missing, and with it the password of the private database; put it back, or move {cluster} away \
+             to start with an empty database"
+    )]
     PasswordLost {
         /// The file.
         path: PathBuf,
@@ -124,6 +130,11 @@ impl Error {
             _ => Self::File { doing, path, source },
         }
     }
+}
+
+/// Whether what `initdb` or the server printed says that the disk is full: a short write has no error of its own.
+pub(super) fn says_disk_full(output: &str) -> bool {
+    ["No space left on device", "Check free disk space", "Disk quota exceeded"].iter().any(|sign| output.contains(sign))
 }
 
 fn advice(source: &io::Error) -> &'static str {

@@ -78,8 +78,10 @@ pub async fn acquire(options: &EmbeddedOptions) -> Result<Lease, Error> {
 
 async fn create_database(admin_url: &str, name: &str) -> Result<(), Error> {
     let mut connection = PgConnection::connect(admin_url).await?;
-    let found: Option<i32> =
-        sqlx::query_scalar("SELECT 1 FROM pg_database WHERE datname = $1").bind(name).fetch_optional(&mut connection).await?;
+    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM pg_database WHERE datname = $1")
+        .bind(name)
+        .fetch_optional(&mut connection)
+        .await?;
     if found.is_none() {
         let quoted = name.replace('"', "\"\"");
         match connection.execute(AssertSqlSafe(format!("CREATE DATABASE \"{quoted}\""))).await {

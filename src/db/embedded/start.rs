@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::cluster::{self, Paths, ServerUser, USER, write_private};
+use super::error::says_disk_full;
 use super::server::{self, Launch, Server};
 use super::{EmbeddedOptions, Error, binaries};
 
@@ -33,7 +34,8 @@ struct Unsupervised {
 impl Hold {
     /// The URL of a database of this server. The query holds the socket's folder, as libpq writes it too.
     pub(super) fn url(&self, database: &str) -> String {
-        let folder: String = url::form_urlencoded::byte_serialize(self.socket_folder.as_os_str().as_encoded_bytes()).collect();
+        let folder: String =
+            url::form_urlencoded::byte_serialize(self.socket_folder.as_os_str().as_encoded_bytes()).collect();
         format!("postgres://{USER}:{}@localhost/{database}?host={folder}&port={}", self.password, cluster::PORT)
     }
 }
@@ -51,6 +53,7 @@ impl Drop for Hold {
             let server = unsupervised.server.take().or_else(|| found().map(|record| Server::Adopted(record.pid)));
             if let Some(mut server) = server {
                 server.stop();
+                cluster::leave_socket_folder(paths, &self.socket_folder);
             }
         }
     }
@@ -136,7 +139,11 @@ fn start(options: &EmbeddedOptions, paths: &Paths, holders: File, deadline: Inst
         }
         if Instant::now() > deadline {
             let seconds = PATIENCE.as_secs();
-            return Err(Error::Timeout { seconds, waiting_for: "it does not accept connections", log: paths.log.clone() });
+            return Err(Error::Timeout {
+                seconds,
+                waiting_for: "it does not accept connections",
+                log: paths.log.clone(),
+            });
         }
         std::thread::sleep(POLL);
     }
@@ -149,7 +156,11 @@ fn start(options: &EmbeddedOptions, paths: &Paths, holders: File, deadline: Inst
 
 /// Starts the supervisor, detached: it makes a session of its own.
 fn supervise(program: &Path, paths: &Paths) -> Result<Child, Error> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(&paths.log).map_err(Error::file("open", &paths.log))?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&paths.log)
+        .map_err(Error::file("open", &paths.log))?;
     let errors = log.try_clone().map_err(Error::file("open", &paths.log))?;
     Command::new(program)
         .arg(super::supervisor::COMMAND)
@@ -173,10 +184,13 @@ fn cannot_run(error: std::io::Error, launch: &Launch, paths: &Paths) -> Error {
 
 fn failure(paths: &Paths, log_from: u64) -> Error {
     let output = server::log_tail(paths, log_from);
-    if output.contains("No space left on device") {
+    if says_disk_full(&output) {
         return Error::DiskFull { path: paths.data_dir.clone() };
     }
-    Error::Start { output: if output.is_empty() { "it said nothing".to_owned() } else { output }, log: paths.log.clone() }
+    Error::Start {
+        output: if output.is_empty() { "it said nothing".to_owned() } else { output },
+        log: paths.log.clone(),
+    }
 }
 
 /// Waits for a lock, but not for ever.

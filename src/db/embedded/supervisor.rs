@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::Error;
-use super::cluster::Paths;
+use super::cluster::{self, Paths};
 use super::server::{self, Launch, Server};
 
 /// The hidden subcommand of `steward`; its one argument is the data directory.
@@ -70,6 +70,7 @@ fn watch(data_dir: &Path) -> Result<(), Error> {
             if absence.has_lasted(&holders) {
                 // Held exclusively until the server is down: newcomers wait and then start another one.
                 server.stop();
+                cluster::leave_socket_folder(&paths, &launch.socket_folder);
                 // In this order: whoever gets the holders' lock must not see a supervisor that is about to leave.
                 drop(own);
                 drop(holders);

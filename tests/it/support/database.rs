@@ -104,10 +104,9 @@ async fn template(admin: &str) -> String {
     if !sqlx::query_scalar::<_, bool>(exists).bind(&name).fetch_one(&mut connection).await.unwrap() {
         drop_leftovers(&mut connection).await;
         let building = format!("{name}_building");
-        for statement in [
-            format!("DROP DATABASE IF EXISTS {building} WITH (FORCE)"),
-            format!("CREATE DATABASE {building}"),
-        ] {
+        for statement in
+            [format!("DROP DATABASE IF EXISTS {building} WITH (FORCE)"), format!("CREATE DATABASE {building}")]
+        {
             connection.execute(AssertSqlSafe(statement)).await.unwrap();
         }
         let mut inside = PgConnection::connect(&with_database(admin, &building)).await.unwrap();
