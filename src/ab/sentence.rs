@@ -38,11 +38,15 @@ impl Evaluation {
         let p = self.p_in_words();
         let size = match self.relative_improvement {
             Some(percent) => format!("{:.1} %", percent.abs()),
-            None => self.absolute_difference.map_or_else(|| "an unknown amount".to_owned(), |d| format!("{:.4}", d.abs())),
+            None => {
+                self.absolute_difference.map_or_else(|| "an unknown amount".to_owned(), |d| format!("{:.4}", d.abs()))
+            }
         };
         let level = if self.level < 0.05 { format!(", held against {:.4}", self.level) } else { String::new() };
         match self.reason {
-            "unknown_variants" => "There are rows that belong to neither variant; name them or filter them out.".to_owned(),
+            "unknown_variants" => {
+                "There are rows that belong to neither variant; name them or filter them out.".to_owned()
+            }
             "no_usable_rows" => format!("There are no usable rows in both arms ({rows})."),
             "missing_values_differ" => format!(
                 "Outcomes are missing in one arm more than in the other ({} of A, {} of B), so the arms cannot be compared.",
@@ -50,12 +54,20 @@ impl Evaluation {
             ),
             "not_finite" => "Some outcomes are no finite numbers.".to_owned(),
             "below_min_samples" => format!("There are too few rows for a decision yet: {rows}."),
-            "sample_ratio_mismatch" => format!("The arms did not get the rows that the split promises: {rows}; mend the assignment first."),
+            "sample_ratio_mismatch" => {
+                format!("The arms did not get the rows that the split promises: {rows}; mend the assignment first.")
+            }
             "zero_variance" => "All outcomes are the same, so there is nothing to compare.".to_owned(),
             "treatment_significantly_worse" => format!("B is worse by {size} (p {p}{level})."),
-            "baseline_zero" => format!("B differs from A (p {p}), but A is 0, so there is no relative improvement to judge."),
-            "significant_and_meets_threshold" => format!("B is better by {size} (p {p}{level}), which reaches the threshold."),
-            "below_success_threshold" => format!("B is better by {size} (p {p}), which is less than the threshold asks for."),
+            "baseline_zero" => {
+                format!("B differs from A (p {p}), but A is 0, so there is no relative improvement to judge.")
+            }
+            "significant_and_meets_threshold" => {
+                format!("B is better by {size} (p {p}{level}), which reaches the threshold.")
+            }
+            "below_success_threshold" => {
+                format!("B is better by {size} (p {p}), which is less than the threshold asks for.")
+            }
             "unplanned_look" => format!("This look was not planned, so it decides nothing; p is {p} with {rows}."),
             _ => format!("No difference is established (p {p}{level}) with {rows}."),
         }

@@ -97,8 +97,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 fn checked(args: &EvaluateArgs) -> anyhow::Result<ab::Plan> {
     let wrong = |message: String| -> anyhow::Error { exit::Failure::usage(message).into() };
     let known: Vec<&str> = ab::ALL.iter().map(|t| t.name()).collect();
-    let test = ab::test(&args.test)
-        .ok_or_else(|| wrong(format!("--test: there is no test `{}`; choose one of {}", args.test, known.join(", "))))?;
+    let test = ab::test(&args.test).ok_or_else(|| {
+        wrong(format!("--test: there is no test `{}`; choose one of {}", args.test, known.join(", ")))
+    })?;
     if args.control == args.treatment {
         return Err(wrong("--control and --treatment name the same variant".to_owned()));
     }
@@ -135,7 +136,8 @@ fn document(evaluation: &Evaluation) -> anyhow::Result<serde_json::Value> {
 
 fn render(args: &EvaluateArgs, e: &Evaluation) -> String {
     let percent = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:+.2} %"));
-    let interval = e.relative_improvement_ci.map_or_else(|| "-".to_owned(), |[low, high]| format!("{low:+.2} % .. {high:+.2} %"));
+    let interval =
+        e.relative_improvement_ci.map_or_else(|| "-".to_owned(), |[low, high]| format!("{low:+.2} % .. {high:+.2} %"));
     let rows = vec![
         vec![format!("A ({})", args.control), e.n_a.to_string(), output::number(e.mean_a), e.dropped_a.to_string()],
         vec![format!("B ({})", args.treatment), e.n_b.to_string(), output::number(e.mean_b), e.dropped_b.to_string()],
@@ -147,7 +149,10 @@ fn render(args: &EvaluateArgs, e: &Evaluation) -> String {
         String::new(),
         format!("B is better by   {} ({interval})", percent(e.relative_improvement)),
         format!("p                {}", output::p_value(e.p_value, e.log10_p_value)),
-        format!("smallest effect  {} that these rows could have shown", e.minimum_detectable_percent().map_or_else(|| "-".to_owned(), |m| format!("{m:.2} %"))),
+        format!(
+            "smallest effect  {} that these rows could have shown",
+            e.minimum_detectable_percent().map_or_else(|| "-".to_owned(), |m| format!("{m:.2} %"))
+        ),
     ];
     lines.extend(e.warnings.iter().map(|w| format!("warning: {w}")));
     lines.join("\n")

@@ -119,7 +119,8 @@ fn plan(args: &CheckArgs, context: &Context) -> anyhow::Result<Plan> {
 }
 
 fn column_override(text: &str) -> anyhow::Result<(String, ColumnPlan)> {
-    let wrong = || exit::Failure::usage(format!("--column {text}: expected NAME=METHOD[:THRESHOLD], for example age=psi:0.25"));
+    let wrong =
+        || exit::Failure::usage(format!("--column {text}: expected NAME=METHOD[:THRESHOLD], for example age=psi:0.25"));
     let (name, rest) = text.rsplit_once('=').ok_or_else(wrong)?;
     let (method, threshold) = match rest.split_once(':') {
         Some((method, threshold)) => (method, Some(threshold.parse::<f64>().map_err(|_| wrong())?)),
@@ -153,7 +154,11 @@ fn render(report: &Report) -> String {
     let verdict = if report.drifted_columns.is_empty() {
         format!("No drift: none of {judged} judged columns is above its threshold.")
     } else {
-        format!("Drift: {} of {judged} judged columns ({}).", report.drifted_columns.len(), report.drifted_columns.join(", "))
+        format!(
+            "Drift: {} of {judged} judged columns ({}).",
+            report.drifted_columns.len(),
+            report.drifted_columns.join(", ")
+        )
     };
     let rows = report
         .columns

@@ -24,13 +24,37 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let mut entries = Vec::new();
     for m in drift::ALL {
         let default = output::number(Some(m.default_threshold()));
-        entries.push(("drift", m.name(), m.title(), m.summary(), m.applies_to().as_str().to_owned(), default, m.reference()));
+        entries.push((
+            "drift",
+            m.name(),
+            m.title(),
+            m.summary(),
+            m.applies_to().as_str().to_owned(),
+            default,
+            m.reference(),
+        ));
     }
     for m in metrics::ALL {
-        entries.push(("metric", m.name(), m.title(), m.summary(), m.task().as_str().to_owned(), "-".to_owned(), m.reference()));
+        entries.push((
+            "metric",
+            m.name(),
+            m.title(),
+            m.summary(),
+            m.task().as_str().to_owned(),
+            "-".to_owned(),
+            m.reference(),
+        ));
     }
     for t in ab::ALL {
-        entries.push(("ab test", t.name(), t.title(), t.summary(), "two arms".to_owned(), "-".to_owned(), t.reference()));
+        entries.push((
+            "ab test",
+            t.name(),
+            t.title(),
+            t.summary(),
+            "two arms".to_owned(),
+            "-".to_owned(),
+            t.reference(),
+        ));
     }
     match args.output {
         Format::Json => output::json(
@@ -49,7 +73,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
                     vec![family.to_owned(), name.to_owned(), applies_to, default, summary.to_owned()]
                 })
                 .collect();
-            output::data(&output::table(&["family", "name", "applies to", "threshold", "what it measures"], &[3], rows));
+            output::data(&output::table(
+                &["family", "name", "applies to", "threshold", "what it measures"],
+                &[3],
+                rows,
+            ));
         }
     }
     Ok(exit::FINE)

@@ -118,7 +118,13 @@ fn render(judged: &Judged) -> String {
                 (Some(low), Some(high)) => format!("{} .. {}", output::number(Some(low)), output::number(Some(high))),
                 _ => "-".to_owned(),
             };
-            vec![v.name.clone(), output::number(v.value), interval, v.n.to_string(), v.reason.clone().unwrap_or_default()]
+            vec![
+                v.name.clone(),
+                output::number(v.value),
+                interval,
+                v.n.to_string(),
+                v.reason.clone().unwrap_or_default(),
+            ]
         })
         .collect();
     let table = output::table(&["metric", "value", "95 % interval", "rows", "note"], &[1, 3], rows);

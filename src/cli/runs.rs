@@ -168,9 +168,13 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             let mut conn = app.database.pool.acquire().await?;
             match queue::cancel(&mut conn, run.id).await? {
                 queue::Cancelled::AtOnce => output::say("cancelled before it started"),
-                queue::Cancelled::Requested => output::say("asked the worker that runs it to stop; `runs show` tells when it has"),
+                queue::Cancelled::Requested => {
+                    output::say("asked the worker that runs it to stop; `runs show` tells when it has")
+                }
                 queue::Cancelled::AlreadyFinished(_) => {
-                    return Err(exit::Failure::usage(format!("run {} is already finished ({})", run.id, run.state)).into());
+                    return Err(
+                        exit::Failure::usage(format!("run {} is already finished ({})", run.id, run.state)).into()
+                    );
                 }
             }
             Ok(exit::FINE)
@@ -217,7 +221,11 @@ async fn list(args: ListArgs, context: &Context) -> anyhow::Result<u8> {
                     ]
                 })
                 .collect();
-            output::data(&output::table(&["run", "job", "trigger", "tick (UTC)", "state", "outcome", "took"], &[6], rows));
+            output::data(&output::table(
+                &["run", "job", "trigger", "tick (UTC)", "state", "outcome", "took"],
+                &[6],
+                rows,
+            ));
             if let Some(next) = page.next {
                 output::say(&format!("more: --after {}", next.id));
             }
@@ -323,7 +331,9 @@ async fn await_result(app: &App, id: Uuid, queue_name: &str, waiting: &Waiting) 
 
 async fn get(app: &App, id: Uuid) -> anyhow::Result<Run> {
     queue::get(&app.database.pool, id).await.map_err(|e| match e {
-        queue::Error::NotFound(_) => exit::Failure::usage(format!("there is no run {id}; see `steward runs list`")).into(),
+        queue::Error::NotFound(_) => {
+            exit::Failure::usage(format!("there is no run {id}; see `steward runs list`")).into()
+        }
         other => anyhow::Error::new(other),
     })
 }
@@ -335,7 +345,9 @@ async fn find(app: &App, text: &str) -> anyhow::Result<Run> {
     }
     let digits: String = text.chars().filter(|c| *c != '-').collect();
     if digits.len() < 8 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(exit::Failure::usage(format!("`{text}` is not a run id (or its first eight or more digits)")).into());
+        return Err(
+            exit::Failure::usage(format!("`{text}` is not a run id (or its first eight or more digits)")).into()
+        );
     }
     let ids = run_results::runs_by_prefix(&app.database.pool, &digits.to_lowercase()).await?;
     match ids.as_slice() {

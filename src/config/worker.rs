@@ -114,6 +114,7 @@ mod tests {
             keys,
             [
                 "worker.queues",
+                "worker.judge_parallel",
                 "worker.concurrency",
                 "worker.lease_seconds",
                 "worker.poll_milliseconds",

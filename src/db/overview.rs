@@ -25,7 +25,11 @@ pub struct DriftPoint {
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn drift_points(pool: &PgPool, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<DriftPoint>, sqlx::Error> {
+pub async fn drift_points(
+    pool: &PgPool,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<DriftPoint>, sqlx::Error> {
     sqlx::query_as!(
         DriftPoint,
         "SELECT r.job_name, d.model_version, d.drift_type, d.feature_name, d.method, d.drift_score, d.is_alert, d.status, d.window_start
@@ -57,7 +61,11 @@ pub struct MetricPoint {
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn metric_points(pool: &PgPool, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<MetricPoint>, sqlx::Error> {
+pub async fn metric_points(
+    pool: &PgPool,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<MetricPoint>, sqlx::Error> {
     sqlx::query_as!(
         MetricPoint,
         "SELECT model_name, model_version, metric_name, metric_value, ci_low, ci_high, sample_count, window_start

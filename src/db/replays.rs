@@ -13,7 +13,8 @@ const LOCK_KEY: i64 = 0x7374_6577_7265_706c;
 /// Any error of the database.
 pub async fn lock(pool: &PgPool) -> Result<Option<PoolConnection<Postgres>>, sqlx::Error> {
     let mut conn = pool.acquire().await?;
-    let got = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "got!""#, LOCK_KEY).fetch_one(&mut *conn).await?;
+    let got =
+        sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "got!""#, LOCK_KEY).fetch_one(&mut *conn).await?;
     if !got {
         return Ok(None);
     }
@@ -45,7 +46,12 @@ pub async fn unlock(mut lock: PoolConnection<Postgres>) {
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn record_tick(conn: &mut PgConnection, job_id: Uuid, tick: DateTime<Utc>, run_id: Uuid) -> Result<(), sqlx::Error> {
+pub async fn record_tick(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    tick: DateTime<Utc>,
+    run_id: Uuid,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO ticks (schedule_id, tick_at, verdict, reason, run_id)
          SELECT s.id, $2, 'enqueued', 'replay', $3 FROM schedules s WHERE s.job_id = $1

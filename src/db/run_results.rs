@@ -60,7 +60,9 @@ pub async fn checks(pool: &PgPool, run_id: Uuid) -> Result<Vec<Check>, sqlx::Err
 pub async fn runs_by_prefix(pool: &PgPool, digits: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     let (low, high) = (format!("{digits:0<32}"), format!("{digits:f<32}"));
     let (Ok(low), Ok(high)) = (Uuid::parse_str(&low), Uuid::parse_str(&high)) else { return Ok(Vec::new()) };
-    sqlx::query_scalar!("SELECT id FROM runs WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT 5", low, high).fetch_all(pool).await
+    sqlx::query_scalar!("SELECT id FROM runs WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT 5", low, high)
+        .fetch_all(pool)
+        .await
 }
 
 /// Gives what a private queue did not deliver to the ordinary sender.

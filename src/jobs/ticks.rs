@@ -100,8 +100,8 @@ impl DocumentRuns {
 
 impl RunFactory for DocumentRuns {
     fn new_run(&self, job: &JobRow, planned: &Planned) -> Result<NewRun, String> {
-        let document: JobDocument =
-            serde_json::from_value(job.document.clone()).map_err(|e| format!("{}: {e}; apply the job again", job.name))?;
+        let document: JobDocument = serde_json::from_value(job.document.clone())
+            .map_err(|e| format!("{}: {e}; apply the job again", job.name))?;
         let occasion = Occasion {
             trigger: Trigger::Schedule,
             queue: self.queue.clone(),

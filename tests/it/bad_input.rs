@@ -17,7 +17,9 @@ fn check(dir: &Path, reference: &str, current: &str, more: &[&str]) -> String {
     args.extend(more);
     let output = bare(&args).current_dir(dir).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    let text = text.replace(&dir.canonicalize().unwrap().display().to_string(), "DIR").replace(&dir.display().to_string(), "DIR");
+    let text = text
+        .replace(&dir.canonicalize().unwrap().display().to_string(), "DIR")
+        .replace(&dir.display().to_string(), "DIR");
     format!("exit {}\n{}", output.status.code().unwrap_or(-1), text.replace(env!("CARGO_MANIFEST_DIR"), "PROJECT"))
 }
 
@@ -54,7 +56,8 @@ fn a_column_of_another_type_is_reported_and_the_others_are_judged() {
         .output()
         .unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let column = |name: &str| report["columns"].as_array().unwrap().iter().find(|c| c["column"] == name).unwrap().clone();
+    let column =
+        |name: &str| report["columns"].as_array().unwrap().iter().find(|c| c["column"] == name).unwrap().clone();
     assert_eq!(column("temp")["status"], "schema_error");
     assert!(column("temp")["reason"].as_str().unwrap().contains("type changed"));
     assert_eq!(column("carrier")["status"], "ok");
@@ -153,7 +156,10 @@ select = ["temp"]
     let _serve = site.start("worker", &["worker"]);
     let rows = eventually("three tries", Duration::from_secs(30), || async {
         let rows: Vec<(String, String, Option<String>)> =
-            sqlx::query_as("SELECT channel, state, last_error FROM deliveries ORDER BY channel").fetch_all(&database.pool).await.unwrap();
+            sqlx::query_as("SELECT channel, state, last_error FROM deliveries ORDER BY channel")
+                .fetch_all(&database.pool)
+                .await
+                .unwrap();
         (rows.len() == 3 && rows.iter().all(|r| r.1 != "pending" && r.1 != "leased")).then_some(rows)
     })
     .await;

@@ -35,7 +35,15 @@ fn the_demo_finds_what_happened_and_a_second_one_finds_it_again() {
     let tables = |story: &str| story.split("63 runs in").next().unwrap().to_owned();
     let without_ids = |story: &str| {
         // Incident ids follow from run ids, which are new each time.
-        tables(story).lines().map(|l| l.split_once(' ').filter(|(id, _)| id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit())).map_or(l, |(_, rest)| rest).to_owned()).collect::<Vec<_>>()
+        tables(story)
+            .lines()
+            .map(|l| {
+                l.split_once(' ')
+                    .filter(|(id, _)| id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit()))
+                    .map_or(l, |(_, rest)| rest)
+                    .to_owned()
+            })
+            .collect::<Vec<_>>()
     };
     assert_eq!(without_ids(&stories[0]), without_ids(&stories[1]));
 
@@ -60,7 +68,9 @@ fn the_demo_finds_what_happened_and_a_second_one_finds_it_again() {
     assert!(!incidents.as_array().unwrap().iter().any(|i| i["job_name"] == "flights-score-v1-drift"));
 
     let story = &stories[0];
-    let month = |m: &str| story.lines().find(|l| l.starts_with(m)).unwrap_or_else(|| panic!("no line {m} in\n{story}")).to_owned();
+    let month = |m: &str| {
+        story.lines().find(|l| l.starts_with(m)).unwrap_or_else(|| panic!("no line {m} in\n{story}")).to_owned()
+    };
     assert!(month("2013-04").contains("temp 0.63") && month("2013-04").contains("0.308 DRIFT"), "{}", month("2013-04"));
     assert!(month("2013-07").contains("0.557 DRIFT"), "{}", month("2013-07"));
     assert!(month("2013-11").contains("temp 0.35") && month("2013-11").contains("0.198"), "{}", month("2013-11"));

@@ -90,15 +90,19 @@ secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
     // The job is known; now let a tick have passed while nobody looked.
     eventually("the schedule", PATIENCE, || async {
-        let moved = sqlx::query("UPDATE schedules SET epoch = now() - interval '11 min', high_water = now() - interval '11 min'")
-            .execute(&database.pool)
-            .await
-            .unwrap();
+        let moved = sqlx::query(
+            "UPDATE schedules SET epoch = now() - interval '11 min', high_water = now() - interval '11 min'",
+        )
+        .execute(&database.pool)
+        .await
+        .unwrap();
         (moved.rows_affected() == 1).then_some(())
     })
     .await;
 
-    let mail = eventually(&format!("the email\n{}", serve.log()), PATIENCE, || async { smtp.messages().into_iter().next() }).await;
+    let mail =
+        eventually(&format!("the email\n{}", serve.log()), PATIENCE, || async { smtp.messages().into_iter().next() })
+            .await;
     assert!(mail.source.contains("temp"), "{}", mail.source);
     assert!(mail.encrypted);
     assert_eq!(mail.to, ["oncall@example.com"]);
@@ -122,10 +126,12 @@ secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
     assert_eq!(row.get::<String, _>("verdict"), "enqueued");
     assert!(row.get::<f64, _>("drift_score") > 0.9);
     assert!(row.get::<bool, _>("is_alert") && row.get::<bool, _>("linked"));
-    let stage: String = sqlx::query_scalar("SELECT stage FROM model_registry WHERE model_name = 'flight_delay' AND version = '2.0.0' AND auto_registered")
-        .fetch_one(&database.pool)
-        .await
-        .unwrap();
+    let stage: String = sqlx::query_scalar(
+        "SELECT stage FROM model_registry WHERE model_name = 'flight_delay' AND version = '2.0.0' AND auto_registered",
+    )
+    .fetch_one(&database.pool)
+    .await
+    .unwrap();
     assert_eq!(stage, "development");
 
     serve.signal("-TERM");
@@ -145,7 +151,10 @@ async fn a_run_whose_worker_is_killed_has_exactly_one_result() {
     let id = site.ok(&["runs", "submit", file.to_str().unwrap()]).trim().to_owned();
 
     eventually("the run to start", PATIENCE, || async {
-        let leased: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE state = 'leased'").fetch_one(&database.pool).await.unwrap();
+        let leased: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE state = 'leased'")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
         let reading = !store.received_requests().await.unwrap_or_default().is_empty();
         (leased == 1 && reading).then_some(())
     })
@@ -162,10 +171,14 @@ async fn a_run_whose_worker_is_killed_has_exactly_one_result() {
     })
     .await;
     assert_eq!(state, "succeeded", "{}", second.log());
-    let outcomes: Vec<String> = sqlx::query_scalar("SELECT outcome FROM run_attempts ORDER BY fence").fetch_all(&database.pool).await.unwrap();
+    let outcomes: Vec<String> =
+        sqlx::query_scalar("SELECT outcome FROM run_attempts ORDER BY fence").fetch_all(&database.pool).await.unwrap();
     assert_eq!(outcomes, ["crashed", "succeeded"], "run {id}");
     let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT feature_name, count(*) FROM model_drift_detection GROUP BY 1 ORDER BY 1").fetch_all(&database.pool).await.unwrap();
+        sqlx::query_as("SELECT feature_name, count(*) FROM model_drift_detection GROUP BY 1 ORDER BY 1")
+            .fetch_all(&database.pool)
+            .await
+            .unwrap();
     assert_eq!(rows, [("carrier".into(), 1), ("temp".into(), 1), ("wind_speed".into(), 1)]);
 }
 
@@ -195,7 +208,11 @@ async fn serve_object(server: &MockServer, body: &[u8], delay: Duration) -> wire
                 .insert_header("last-modified", "Mon, 01 Jul 2013 00:00:00 GMT")
                 .insert_header("accept-ranges", "bytes");
             // The first look at the object is quick; its bytes are what takes long.
-            if request.method.as_str() == "HEAD" { response.insert_header("content-length", body.len().to_string()) } else { response.set_delay(delay) }
+            if request.method.as_str() == "HEAD" {
+                response.insert_header("content-length", body.len().to_string())
+            } else {
+                response.set_delay(delay)
+            }
         })
         .mount_as_scoped(server)
         .await
@@ -215,12 +232,16 @@ async fn two_schedulers_give_each_tick_one_row_and_one_run() {
     let _one = site.start("one", &["scheduler"]);
     let _two = site.start("two", &["scheduler"]);
     let ticks = eventually("thirty ticks", PATIENCE, || async {
-        let n: i64 = sqlx::query_scalar("SELECT count(*) FROM ticks WHERE verdict = 'enqueued'").fetch_one(&database.pool).await.unwrap();
+        let n: i64 = sqlx::query_scalar("SELECT count(*) FROM ticks WHERE verdict = 'enqueued'")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
         (n >= 30).then_some(n)
     })
     .await;
     let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM runs").fetch_one(&database.pool).await.unwrap();
-    let distinct: i64 = sqlx::query_scalar("SELECT count(DISTINCT tick_at) FROM runs").fetch_one(&database.pool).await.unwrap();
+    let distinct: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT tick_at) FROM runs").fetch_one(&database.pool).await.unwrap();
     assert!(runs >= ticks && runs == distinct, "{runs} runs for {distinct} instants");
 }
 
@@ -235,14 +256,21 @@ async fn a_terminated_worker_hands_its_run_back_without_burning_an_attempt() {
     let mut worker = site.start("worker", &["worker"]);
     site.ok(&["runs", "submit", file.to_str().unwrap()]);
     eventually("the run to start", PATIENCE, || async {
-        let leased: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE state = 'leased'").fetch_one(&database.pool).await.unwrap();
+        let leased: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE state = 'leased'")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
         (leased == 1).then_some(())
     })
     .await;
     worker.signal("-TERM");
     assert_eq!(worker.wait(PATIENCE), 0, "{}", worker.log());
     let row = sqlx::query("SELECT state, attempt, crash_count FROM runs").fetch_one(&database.pool).await.unwrap();
-    assert_eq!((row.get::<String, _>("state").as_str(), row.get::<i32, _>("attempt"), row.get::<i32, _>("crash_count")), ("available", 0, 0));
-    let outcome: String = sqlx::query_scalar("SELECT outcome FROM run_attempts").fetch_one(&database.pool).await.unwrap();
+    assert_eq!(
+        (row.get::<String, _>("state").as_str(), row.get::<i32, _>("attempt"), row.get::<i32, _>("crash_count")),
+        ("available", 0, 0)
+    );
+    let outcome: String =
+        sqlx::query_scalar("SELECT outcome FROM run_attempts").fetch_one(&database.pool).await.unwrap();
     assert_eq!(outcome, "released");
 }

@@ -22,6 +22,7 @@ fn settings() -> WorkerSettings {
         name: "test".to_owned(),
         queues: vec!["default".to_owned()],
         concurrency: 4,
+        judge_parallel: 1,
         lease_seconds: 1,
         poll_milliseconds: 200,
         reap_seconds: 1,
@@ -770,9 +771,9 @@ async fn a_finished_run_is_repeated_as_a_new_one_and_never_changes() {
         ..NewRun::new("job", "test", json!({ "x": 1 }))
     };
     let old = queue::enqueue(&mut conn, &new).await.unwrap().id;
-    assert!(matches!(queue::retry(&mut conn, old, None).await, Err(Error::NotFinished { .. })));
+    assert!(matches!(queue::retry(&mut conn, old, "default", None).await, Err(Error::NotFinished { .. })));
     queue::cancel(&mut conn, old).await.unwrap();
-    let new = queue::retry(&mut conn, old, Some("ann")).await.unwrap().id;
+    let new = queue::retry(&mut conn, old, "default", Some("ann")).await.unwrap().id;
     let (old, new) = (queue::get(bench.pool(), old).await.unwrap(), queue::get(bench.pool(), new).await.unwrap());
     assert_eq!((new.parent_id, new.trigger.as_str(), new.state.as_str()), (Some(old.id), "retry", "available"));
     assert_eq!((&new.document, new.window(), new.submitted_by.as_deref()), (&old.document, old.window(), Some("ann")));

@@ -88,7 +88,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     }
     let dir = args.dir.clone().unwrap_or_else(|| context.settings.settings.data_dir.join("demo"));
     let (mail, webhooks) = (dir.join("mail"), dir.join("webhooks"));
-    output::say("Steward demo: a year of flights from New York, two models that predict delays, nine months of monitoring.\n");
+    output::say(
+        "Steward demo: a year of flights from New York, two models that predict delays, nine months of monitoring.\n",
+    );
 
     output::say(&format!("1. Starting a private PostgreSQL in {} ...", dir.display()));
     let settings = Settings { data_dir: dir.clone(), ..context.settings.settings.clone() };
@@ -118,7 +120,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let simulated = App::start(settings, clock.clone()).await?;
     let stage = SimulatedStage { simulated: simulated.clone(), present: present.database.pool.clone() };
     let mut progress = Progress::new(planned.len());
-    let report = replay::perform(&stage, &all, &planned, Some(&clock), |finished| progress.step(&line(finished))).await?;
+    let report =
+        replay::perform(&stage, &all, &planned, Some(&clock), |finished| progress.step(&line(finished))).await?;
     progress.finish();
 
     let calls = receiver.calls();
@@ -159,9 +162,49 @@ fn demo_settings(mut settings: Settings, url: &str, mail: &Path) -> Settings {
 async fn register_models(pool: &PgPool) -> anyhow::Result<()> {
     let mut conn = pool.acquire().await?;
     let models = [
-        ("flight_delay", "1.0.0", "production", "Arrives more than 15 minutes late? Logistic regression on the schedule.", json!(["hour", "distance", "carrier", "origin"])),
-        ("flight_delay", "2.0.0", "staging", "The same on schedule and weather, trained in winter.", json!(["hour", "distance", "carrier", "origin", "temp", "humid", "wind_speed", "precip", "pressure", "visib"])),
-        ("arrival_delay", "1.0.0", "production", "Minutes of delay at arrival: linear regression on schedule and weather.", json!(["hour", "distance", "carrier", "origin", "temp", "humid", "wind_speed", "precip", "pressure", "visib"])),
+        (
+            "flight_delay",
+            "1.0.0",
+            "production",
+            "Arrives more than 15 minutes late? Logistic regression on the schedule.",
+            json!(["hour", "distance", "carrier", "origin"]),
+        ),
+        (
+            "flight_delay",
+            "2.0.0",
+            "staging",
+            "The same on schedule and weather, trained in winter.",
+            json!([
+                "hour",
+                "distance",
+                "carrier",
+                "origin",
+                "temp",
+                "humid",
+                "wind_speed",
+                "precip",
+                "pressure",
+                "visib"
+            ]),
+        ),
+        (
+            "arrival_delay",
+            "1.0.0",
+            "production",
+            "Minutes of delay at arrival: linear regression on schedule and weather.",
+            json!([
+                "hour",
+                "distance",
+                "carrier",
+                "origin",
+                "temp",
+                "humid",
+                "wind_speed",
+                "precip",
+                "pressure",
+                "visib"
+            ]),
+        ),
     ];
     for (name, version, stage, description, features) in models {
         models::register(

@@ -15,7 +15,7 @@ use axum::routing::post;
 
 /// A receiver that is listening.
 #[derive(Debug)]
-pub struct Receiver {
+pub(super) struct Receiver {
     /// Where to post to.
     pub url: String,
     calls: Arc<AtomicUsize>,
@@ -33,7 +33,7 @@ impl Receiver {
     ///
     /// # Errors
     /// When the folder cannot be made or no port can be had.
-    pub async fn start(folder: PathBuf) -> std::io::Result<Self> {
+    pub(super) async fn start(folder: PathBuf) -> std::io::Result<Self> {
         tokio::fs::create_dir_all(&folder).await?;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/steward", listener.local_addr()?);
@@ -50,7 +50,7 @@ impl Receiver {
 
     /// How many calls have arrived.
     #[must_use]
-    pub fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 }

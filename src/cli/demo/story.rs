@@ -47,7 +47,10 @@ impl Story {
                     points
                         .iter()
                         .find(|p| p.drift_type == "prediction" && p.model_version.as_deref() == Some(version))
-                        .map_or_else(|| "-".to_owned(), |p| format!("{}{}", output::number(p.drift_score), if p.is_alert { " DRIFT" } else { "" }))
+                        .map_or_else(
+                            || "-".to_owned(),
+                            |p| format!("{}{}", output::number(p.drift_score), if p.is_alert { " DRIFT" } else { "" }),
+                        )
                 };
                 let changes = |at: &dyn Fn(&IncidentLine) -> Option<DateTime<Utc>>| {
                     let names: Vec<String> = self
@@ -152,15 +155,20 @@ impl Story {
             ("concluded", Some(at)) => format!("It ended on {}", at.format("%Y-%m-%d")),
             _ => "It is still running".to_owned(),
         };
-        let decided =
-            last.decided_at.map_or_else(String::new, |at| format!("; the decision stands since {}", at.format("%Y-%m-%d")));
+        let decided = last
+            .decided_at
+            .map_or_else(String::new, |at| format!("; the decision stands since {}", at.format("%Y-%m-%d")));
         format!(
             "A/B test {}: {} of model {} (A) against {} (B), all flights up to the date\n\n{}\n\n{ended}{decided}: {}. {}",
             last.test_name,
             last.success_metric,
             last.model_a_version,
             last.model_b_version,
-            output::table(&["up to", "flights A / B", "mean A", "mean B", "B is better by", "p", "decision"], &[4], rows),
+            output::table(
+                &["up to", "flights A / B", "mean A", "mean B", "B is better by", "p", "decision"],
+                &[4],
+                rows
+            ),
             last.decision,
             last.reason,
         )

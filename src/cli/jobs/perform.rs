@@ -155,7 +155,10 @@ async fn perform<S: Stage>(
             .map(|p| {
                 let document = &jobs[p.job].1;
                 let window = ticks::window_at(document, p.previous, p.tick);
-                let shown = window.map_or_else(|e| e.to_string(), |(a, b)| format!("{} .. {}", output::time(Some(a)), output::time(Some(b))));
+                let shown = window.map_or_else(
+                    |e| e.to_string(),
+                    |(a, b)| format!("{} .. {}", output::time(Some(a)), output::time(Some(b))),
+                );
                 vec![output::time(Some(p.tick)), document.name.clone(), shown]
             })
             .collect();
@@ -164,7 +167,8 @@ async fn perform<S: Stage>(
     }
     let mut progress = Progress::new(planned.len());
     let report =
-        replay::perform(stage, &jobs, &planned, clock.map(Arc::as_ref), |finished| progress.step(&line(finished))).await?;
+        replay::perform(stage, &jobs, &planned, clock.map(Arc::as_ref), |finished| progress.step(&line(finished)))
+            .await?;
     progress.finish();
     match args.output {
         Format::Json => output::json(

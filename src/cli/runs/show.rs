@@ -21,11 +21,15 @@ pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result
         let mut all = document(run);
         all["checks"] = serde_json::to_value(&checks)?;
         all["attempts"] = serde_json::to_value(&attempts)?;
-        all["inputs"] = inputs.iter().map(|(role, pins)| Ok((*role, serde_json::to_value(pins)?))).collect::<anyhow::Result<_>>()?;
+        all["inputs"] = inputs
+            .iter()
+            .map(|(role, pins)| Ok((*role, serde_json::to_value(pins)?)))
+            .collect::<anyhow::Result<_>>()?;
         return output::json(&all);
     }
     let model = run.document["model"]["name"].as_str().map(|name| {
-        let version = run.document["model"]["version"].as_str().or(run.document["model"]["stage"].as_str()).unwrap_or("");
+        let version =
+            run.document["model"]["version"].as_str().or(run.document["model"]["stage"].as_str()).unwrap_or("");
         format!("{name} {version}")
     });
     let mut lines = vec![
@@ -99,7 +103,9 @@ fn check_table(kind: &str, checks: &[Check]) -> String {
                 c.method.clone(),
                 output::number(c.value),
                 match (c.low, c.high) {
-                    (Some(low), Some(high)) => format!("{} .. {}", output::number(Some(low)), output::number(Some(high))),
+                    (Some(low), Some(high)) => {
+                        format!("{} .. {}", output::number(Some(low)), output::number(Some(high)))
+                    }
                     (low, _) => output::number(low),
                 },
                 if kind == "metrics" { String::new() } else { output::p_value(c.p_value, None) },

@@ -79,7 +79,9 @@ pub enum Error {
         needed: &'static str,
     },
     /// The metric is no mean over rows.
-    #[error("metric `{0}` has no value for each row; choose brier, log_loss, accuracy, absolute_error or squared_error")]
+    #[error(
+        "metric `{0}` has no value for each row; choose brier, log_loss, accuracy, absolute_error or squared_error"
+    )]
     NoRowValue(String),
 }
 
@@ -123,11 +125,7 @@ fn arms<'a>(plan: &Plan, rows: usize, column: &dyn Fn(&str) -> &'a AlignedColumn
     }
     let a = values(plan, &plan.control, &of_a, column)?;
     let b = values(plan, &plan.treatment, &of_b, column)?;
-    Ok(Arms {
-        a: Moments::of_options(&a),
-        b: Moments::of_options(&b),
-        unknown,
-    })
+    Ok(Arms { a: Moments::of_options(&a), b: Moments::of_options(&b), unknown })
 }
 
 fn values<'a>(

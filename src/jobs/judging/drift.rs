@@ -127,7 +127,11 @@ async fn judge_column(
                 return not_judged(Status::SchemaError, &fallback_method, reason);
             }
             _ if is_null(info_a) && is_null(info_b) => {
-                return not_judged(Status::NotApplicable, &fallback_method, "all values are missing on both sides".into());
+                return not_judged(
+                    Status::NotApplicable,
+                    &fallback_method,
+                    "all values are missing on both sides".into(),
+                );
             }
             _ if info_a.kind != info_b.kind => {
                 let reason = format!("type changed: {} in the reference, {} now", info_a.dtype, info_b.dtype);
@@ -194,7 +198,11 @@ async fn judge_column(
                 Err(e) => return Err(e),
             };
             if a.distinct_overflow || b.distinct_overflow {
-                return not_judged(Status::NotApplicable, method.name(), "high_cardinality: too many distinct values to compare".into());
+                return not_judged(
+                    Status::NotApplicable,
+                    method.name(),
+                    "high_cardinality: too many distinct values to compare".into(),
+                );
             }
             let sides = Arc::new((a.counts, b.counts));
             Ok(super::busy(move || {

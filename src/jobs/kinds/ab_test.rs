@@ -4,10 +4,10 @@ use async_trait::async_trait;
 
 use super::super::diagnostic::Code;
 use super::super::document::{AbSpec, ArmSpec, JobDocument};
+use super::super::evaluation::{Context, Evaluated};
 use super::super::field::{Choice, Field, Limits, Presence, Section, Shape, Vocabulary};
 use super::super::review::Review;
 use super::Kind;
-use super::super::evaluation::{Context, Evaluated};
 use crate::queue::JobError;
 
 mod evaluate;

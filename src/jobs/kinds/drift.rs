@@ -4,11 +4,11 @@ use async_trait::async_trait;
 
 use super::super::diagnostic::Code;
 use super::super::document::{ColumnType, DriftSpec, DriftTarget, JobDocument};
+use super::super::evaluation::{Context, Evaluated};
 use super::super::field::{Choice, Field, Keys, Limits, Presence, Section, Shape, Vocabulary};
 use super::super::known::AppliesTo;
 use super::super::review::Review;
 use super::Kind;
-use super::super::evaluation::{Context, Evaluated};
 use crate::queue::JobError;
 
 mod evaluate;

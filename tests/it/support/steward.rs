@@ -114,7 +114,11 @@ impl Drop for Role {
 }
 
 /// Waits until `check` answers something.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, patience: Duration, mut check: impl FnMut() -> F) -> T {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    patience: Duration,
+    mut check: impl FnMut() -> F,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = check().await {

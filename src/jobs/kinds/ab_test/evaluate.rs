@@ -53,9 +53,7 @@ fn plan(spec: &AbSpec) -> Plan {
         treatment: arm(&spec.treatment),
         measure: match (&spec.outcome, &spec.label) {
             (Some(outcome), _) => Measure::Outcome(outcome.clone()),
-            (None, label) => {
-                Measure::Loss { metric: spec.metric.clone(), label: label.clone().unwrap_or_default() }
-            }
+            (None, label) => Measure::Loss { metric: spec.metric.clone(), label: label.clone().unwrap_or_default() },
         },
     }
 }
@@ -86,11 +84,7 @@ fn looks(document: &JobDocument, spec: &AbSpec, context: &Context, before: i32) 
         }),
         _ => None,
     };
-    Looks {
-        look: u32::try_from(before).unwrap_or(0) + 1,
-        planned,
-        is_final: spec.ends.is_some_and(|ends| at >= ends),
-    }
+    Looks { look: u32::try_from(before).unwrap_or(0) + 1, planned, is_final: spec.ends.is_some_and(|ends| at >= ends) }
 }
 
 fn evaluated(

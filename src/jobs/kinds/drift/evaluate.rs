@@ -22,7 +22,10 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
         return Ok(switched_off());
     }
     let (Some(reference), Some(current)) = (&document.data.reference, &document.data.current) else {
-        return Err(JobError::permanent("invalid_document", "a drift job needs data.reference and data.current".to_owned()));
+        return Err(JobError::permanent(
+            "invalid_document",
+            "a drift job needs data.reference and data.current".to_owned(),
+        ));
     };
     let reference = match inputs::open(context, "reference", reference).await {
         Ok(dataset) => dataset,
@@ -86,7 +89,8 @@ fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
 
 fn evaluated(spec: &DriftSpec, report: &Report, bytes_read: u64) -> Evaluated {
     let drift_type = spec.target.as_str();
-    let judged = report.columns.iter().filter(|c| matches!(c.status, Status::Ok | Status::Warning | Status::Drifted)).count();
+    let judged =
+        report.columns.iter().filter(|c| matches!(c.status, Status::Ok | Status::Warning | Status::Drifted)).count();
     let outcome = if report.drifted {
         "drifted"
     } else if report.columns.iter().any(|c| c.status == Status::SchemaError) {
@@ -123,7 +127,11 @@ fn findings(spec: &DriftSpec, report: &Report) -> Vec<Finding> {
                 subject: check.column.clone(),
                 status: FindingStatus::Breach,
                 severity: Severity::Critical,
-                title: format!("{} cannot be judged: {}", check.column, check.reason.as_deref().unwrap_or("schema error")),
+                title: format!(
+                    "{} cannot be judged: {}",
+                    check.column,
+                    check.reason.as_deref().unwrap_or("schema error")
+                ),
                 score: None,
                 threshold: None,
                 evidence: json!({ "column": check.column, "problem": check.reason }),
@@ -158,7 +166,9 @@ fn drift_finding(check: &Check) -> Finding {
     let status = match check.status {
         Status::Drifted => FindingStatus::Breach,
         Status::Ok | Status::Warning => FindingStatus::Clear,
-        Status::NotApplicable | Status::InsufficientData | Status::SchemaError | Status::NoData => FindingStatus::Unknown,
+        Status::NotApplicable | Status::InsufficientData | Status::SchemaError | Status::NoData => {
+            FindingStatus::Unknown
+        }
     };
     Finding {
         kind: "drift",
