@@ -256,7 +256,8 @@ fn every_file_says_what_it_is_for_and_stays_short() {
         if !source.lines.first().is_some_and(|line| line.starts_with("//! ")) {
             problems.push(format!("{}:1: starts without a `//!` header that says what the file is for", source.path));
         }
-        if source.lines.len() > LONGEST {
+        // A file of cases is a list: it is long because there are many, not because it does two things.
+        if source.lines.len() > LONGEST && !source.path.ends_with("/tests.rs") {
             problems.push(format!("{}:{}: longer than {LONGEST} lines; it holds two things", source.path, LONGEST + 1));
         }
         for part in source.path.split('/') {

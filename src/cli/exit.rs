@@ -61,6 +61,11 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
         if cause.downcast_ref::<crate::config::Error>().is_some() {
             return CONFIGURATION;
         }
+        match cause.downcast_ref::<crate::app::Error>() {
+            Some(crate::app::Error::Database(error)) => return error.exit_code(),
+            Some(crate::app::Error::Notify(_)) => return CONFIGURATION,
+            None => {}
+        }
         if let Some(error) = cause.downcast_ref::<crate::db::Error>() {
             return error.exit_code();
         }

@@ -175,7 +175,8 @@ impl Cli {
             return config_command::run(args, &sources);
         }
         let settings = config_command::load(&sources)?;
-        telemetry::init(&settings.settings.log);
+        let service = matches!(self.command, Command::Serve(_) | Command::Worker(_) | Command::Scheduler(_));
+        telemetry::init(&settings.settings.log, service);
         let context = Context { settings };
         match self.command {
             Command::Demo(args) => demo::run(args, &context).await,

@@ -9,13 +9,16 @@ use tracing_subscriber::EnvFilter;
 use crate::config::log::{LogFormat, LogSettings};
 
 /// Libraries that tell at `info` what only their authors want to know.
-const QUIET: &str = "sqlx=warn,hyper=warn,h2=warn,rustls=warn,reqwest=warn,object_store=warn";
+const QUIET: &str =
+    "apalis=warn,apalis_core=warn,sqlx=warn,hyper=warn,h2=warn,rustls=warn,reqwest=warn,object_store=warn";
 
 /// Starts logging; `RUST_LOG` wins over the settings. A second call changes nothing.
-pub fn init(settings: &LogSettings) {
+///
+/// A `service` logs at the configured level; a command that answers and ends only says what is wrong.
+pub fn init(settings: &LogSettings, service: bool) {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives),
-        _ => EnvFilter::try_new(format!("{QUIET},{}", settings.level)),
+        _ => EnvFilter::try_new(format!("{QUIET},{}", if service { settings.level.as_str() } else { "warn" })),
     };
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

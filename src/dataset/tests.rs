@@ -1,3 +1,5 @@
+//! Datasets of every format and type, and what is said of those that cannot be read.
+
 use std::fs::File;
 use std::path::Path;
 

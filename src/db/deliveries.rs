@@ -4,10 +4,14 @@
 //! same claim still holds it (`lease_owner` and `attempts`), so a sender that was frozen changes nothing. All statements of
 //! the dispatcher name the queue, because a replay sends its own messages.
 
+mod reading;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
+
+pub use reading::{Filter, attempts, get, incidents_of, list};
 
 /// One message to one recipient.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,23 +115,6 @@ pub struct Opening {
     pub incidents: Vec<Uuid>,
 }
 
-/// Which deliveries to list.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only this state.
-    pub state: Option<String>,
-    /// Only of this channel.
-    pub channel: Option<String>,
-    /// Only about this incident.
-    pub incident: Option<Uuid>,
-    /// Only of this run.
-    pub run: Option<Uuid>,
-    /// At most so many.
-    pub limit: i64,
-    /// Only those after this (created_at, id) of the page before.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
-}
-
 // One column list for all readers.
 macro_rules! delivery_columns {
     ($before:tt, $after:tt $(, $argument:expr)* $(,)?) => {
@@ -142,6 +129,7 @@ macro_rules! delivery_columns {
         )
     };
 }
+use delivery_columns;
 
 /// What time the database says it is (simulated in a replay).
 ///
@@ -381,63 +369,4 @@ pub async fn revive(conn: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Err
             .await?;
     }
     Ok(done.rows_affected() == 1)
-}
-
-/// One delivery.
-///
-/// # Errors
-/// What the database says.
-pub async fn get(pool: &PgPool, id: Uuid) -> Result<Option<Delivery>, sqlx::Error> {
-    delivery_columns!("SELECT", "FROM deliveries d WHERE d.id = $1", id).fetch_optional(pool).await
-}
-
-/// Deliveries, newest first.
-///
-/// # Errors
-/// What the database says.
-pub async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Delivery>, sqlx::Error> {
-    let (after_at, after_id) = filter.after.unzip();
-    delivery_columns!(
-        "SELECT",
-        "FROM deliveries d
-         WHERE ($1::text IS NULL OR d.state = $1) AND ($2::text IS NULL OR d.channel = $2)
-           AND ($3::uuid IS NULL OR d.run_id = $3)
-           AND ($4::uuid IS NULL OR d.id IN (SELECT delivery_id FROM delivery_incidents WHERE incident_id = $4))
-           AND ($5::timestamptz IS NULL OR d.created_at < $5 OR (d.created_at = $5 AND d.id > $6))
-         ORDER BY d.created_at DESC, d.id LIMIT $7",
-        filter.state.as_deref(),
-        filter.channel.as_deref(),
-        filter.run,
-        filter.incident,
-        after_at,
-        after_id,
-        filter.limit
-    )
-    .fetch_all(pool)
-    .await
-}
-
-/// The attempts of a delivery, oldest first.
-///
-/// # Errors
-/// What the database says.
-pub async fn attempts(pool: &PgPool, id: Uuid) -> Result<Vec<Attempt>, sqlx::Error> {
-    sqlx::query_as!(
-        Attempt,
-        "SELECT attempt, started_at, finished_at, outcome, status, latency_ms, excerpt FROM delivery_attempts
-         WHERE delivery_id = $1 ORDER BY attempt",
-        id
-    )
-    .fetch_all(pool)
-    .await
-}
-
-/// The incidents that a delivery tells of.
-///
-/// # Errors
-/// What the database says.
-pub async fn incidents_of(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT incident_id FROM delivery_incidents WHERE delivery_id = $1 ORDER BY incident_id", id)
-        .fetch_all(conn)
-        .await
 }

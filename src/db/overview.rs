@@ -129,6 +129,7 @@ pub struct IncidentLine {
     pub job_name: String,
     pub kind: String,
     pub subject: String,
+    pub model_version: Option<String>,
     pub state: String,
     pub title: String,
     pub peak_score: Option<f64>,
@@ -143,7 +144,7 @@ pub struct IncidentLine {
 pub async fn incident_lines(pool: &PgPool) -> Result<Vec<IncidentLine>, sqlx::Error> {
     sqlx::query_as!(
         IncidentLine,
-        "SELECT id, job_name, kind, subject, state, title, peak_score, opened_at, resolved_at
+        "SELECT id, job_name, kind, subject, model_version, state, title, peak_score, opened_at, resolved_at
            FROM incidents ORDER BY opened_at, job_name, subject"
     )
     .fetch_all(pool)

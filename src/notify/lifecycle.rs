@@ -238,7 +238,11 @@ async fn fold(
     }
     incident.evidence = finding.evidence();
     incident.peak_score = match (incident.peak_score, finite(finding.score)) {
-        (Some(peak), Some(score)) => Some(peak.max(score)),
+        (Some(peak), Some(score)) => {
+            // The worst is the farthest from the threshold: above it for drift, below it for a minimum.
+            let distance = |value: f64| finding.threshold.map_or(value, |threshold| (value - threshold).abs());
+            Some(if distance(score) > distance(peak) { score } else { peak })
+        }
         (peak, score) => peak.or(score),
     };
     incident.breaches += 1;

@@ -1,3 +1,5 @@
+//! Objects behind URIs: lists, patterns, ranges, and what may not be read.
+
 use super::*;
 
 fn settings() -> StorageSettings {

@@ -107,15 +107,16 @@ fn an_unreachable_database_is_named_without_its_password() {
 async fn messages_that_cannot_be_delivered_are_kept_and_hold_up_nobody() {
     let database = TestDatabase::new().await;
     let ca_folder = tempfile::tempdir().unwrap();
-    let smtp = SmtpServer::start(Protection::None, ca_folder.path()).await;
+    let smtp = SmtpServer::start(Protection::Starttls, ca_folder.path()).await;
     smtp.require("steward", "right");
     let config = format!(
         r#"
 [smtp]
 transport = "smtp"
-host = "127.0.0.1"
+host = "localhost"
 port = {}
-tls = "none"
+tls = "starttls"
+ca_file = "{}"
 username = "steward"
 password = "wrong"
 [notify]
@@ -133,7 +134,8 @@ url = "https://example.com/hook"
 transport = "file"
 secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 "#,
-        smtp.address.port()
+        smtp.address.port(),
+        smtp.ca_file.display()
     );
     let site = Site::new(&database.url, &config);
     let job = format!(
@@ -168,5 +170,5 @@ select = ["temp"]
     assert_eq!(of("mail").1, "retry");
     assert!(of("mail").2.unwrap().to_lowercase().contains("password"), "{rows:?}");
     assert_eq!(of("refused").1, "retry");
-    assert!(of("refused").2.unwrap().contains("127.0.0.1:9"), "{rows:?}");
+    assert!(of("refused").2.unwrap().contains("127.0.0.1"), "{rows:?}");
 }

@@ -47,7 +47,7 @@ fn the_demo_finds_what_happened_and_a_second_one_finds_it_again() {
     };
     assert_eq!(without_ids(&stories[0]), without_ids(&stories[1]));
 
-    let incidents = json(&dir, &["alerts", "list", "--state", "all", "--limit", "100", "--output", "json"]);
+    let incidents = json(&dir, &["alerts", "list", "--limit", "100", "--output", "json"]);
     let incident = |job: &str, subject: &str| {
         incidents
             .as_array()

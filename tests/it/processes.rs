@@ -11,6 +11,8 @@ use crate::support::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 use crate::support::smtp::{Protection, SmtpServer};
 use crate::support::steward::{Site, eventually};
 
+/// Channels that write to folders, so that a test without receivers has none that fail.
+const CHANNELS: &str = "[notify.channels.mail]\nkind = \"email\"\nto = [\"a@example.com\"]\n[notify.channels.hook]\nkind = \"webhook\"\nurl = \"https://example.com/\"\ntransport = \"file\"\n";
 const PATIENCE: Duration = Duration::from_secs(40);
 
 fn flights(month: u32) -> String {
@@ -145,7 +147,10 @@ async fn a_run_whose_worker_is_killed_has_exactly_one_result() {
     let store = MockServer::start().await;
     let body = std::fs::read(flights(7)).unwrap();
     let slow = serve_object(&store, &body, Duration::from_secs(30)).await;
-    let site = Site::new(&database.url, "[worker]\nlease_seconds = 2\nreap_seconds = 1\nretry_base_seconds = 1\n");
+    let site = Site::new(
+        &database.url,
+        &format!("{CHANNELS}[worker]\nlease_seconds = 2\nreap_seconds = 1\nretry_base_seconds = 1\n"),
+    );
     let file = site.job("killed", &drift_job("killed", &format!("{}/july.parquet", store.uri()), ""));
     let mut first = site.start("first", &["worker"]);
     let id = site.ok(&["runs", "submit", file.to_str().unwrap()]).trim().to_owned();
@@ -221,7 +226,7 @@ async fn serve_object(server: &MockServer, body: &[u8], delay: Duration) -> wire
 #[tokio::test(flavor = "multi_thread")]
 async fn two_schedulers_give_each_tick_one_row_and_one_run() {
     let database = TestDatabase::new().await;
-    let site = Site::new(&database.url, "[scheduler]\npoll_seconds = 1\n");
+    let site = Site::new(&database.url, &format!("{CHANNELS}[scheduler]\npoll_seconds = 1\n"));
     let job = drift_job("often", &flights(7), "schedule = \"* * * * *\"\ncatch_up = \"all\"\noverlap = \"allow\"");
     site.job("often", &job);
     site.ok(&["jobs", "apply"]);
@@ -251,7 +256,7 @@ async fn a_terminated_worker_hands_its_run_back_without_burning_an_attempt() {
     let store = MockServer::start().await;
     let body = std::fs::read(flights(7)).unwrap();
     let _slow = serve_object(&store, &body, Duration::from_secs(30)).await;
-    let site = Site::new(&database.url, "[worker]\ngrace_seconds = 1\n");
+    let site = Site::new(&database.url, &format!("{CHANNELS}[worker]\ngrace_seconds = 1\n"));
     let file = site.job("stopped", &drift_job("stopped", &format!("{}/july.parquet", store.uri()), ""));
     let mut worker = site.start("worker", &["worker"]);
     site.ok(&["runs", "submit", file.to_str().unwrap()]);

@@ -852,7 +852,7 @@ async fn a_worker_survives_losing_all_its_connections() {
     bench.finished(bench.enqueue(json!({})).await).await;
     let during = bench.enqueue(json!({ "do": "sleep", "ms": 800 })).await;
     bench.reaches(during, State::Leased).await;
-    let mut admin = PgConnection::connect(&std::env::var("STEWARD_TEST_DATABASE_URL").unwrap()).await.unwrap();
+    let mut admin = PgConnection::connect(&crate::support::database::server().await.0).await.unwrap();
     let name = bench.database.url.rsplit('/').next().unwrap().to_owned();
     for allowed in [false, true] {
         // As during a restart: nobody may connect, and everybody is thrown out.

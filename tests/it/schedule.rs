@@ -384,7 +384,7 @@ async fn the_loop_survives_losing_its_connections() {
     let stop = CancellationToken::new();
     let clock: SharedClock = bench.clock.clone();
     let running = tokio::spawn(run_scheduler(bench.pool().clone(), clock, settings(), Arc::new(factory), stop.clone()));
-    let mut admin = PgConnection::connect(&std::env::var("STEWARD_TEST_DATABASE_URL").unwrap()).await.unwrap();
+    let mut admin = PgConnection::connect(&crate::support::database::server().await.0).await.unwrap();
     let name = bench.database.url.rsplit('/').next().unwrap().to_owned();
     for allowed in [false, true] {
         admin.execute(sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))).await.unwrap();

@@ -57,7 +57,7 @@ impl Story {
                         .incidents
                         .iter()
                         .filter(|i| at(i).is_some_and(|t| judged_month(t) == month))
-                        .map(|i| i.subject.clone())
+                        .map(about)
                         .collect();
                     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
                 };
@@ -89,7 +89,7 @@ impl Story {
                 vec![
                     output::short(i.id),
                     i.job_name.clone(),
-                    i.subject.clone(),
+                    about(i),
                     i.state.clone(),
                     i.opened_at.format("%Y-%m-%d").to_string(),
                     i.resolved_at.map_or_else(|| "-".to_owned(), |t| t.format("%Y-%m-%d").to_string()),
@@ -172,6 +172,15 @@ impl Story {
             last.decision,
             last.reason,
         )
+    }
+}
+
+/// What an incident is about; a metric says of which model.
+fn about(incident: &IncidentLine) -> String {
+    match (&incident.model_version, incident.kind.as_str()) {
+        (Some(version), "metric") => format!("{} {version}", incident.subject),
+        (_, "ab_decision") => "A/B decision".to_owned(),
+        _ => incident.subject.clone(),
     }
 }
 

@@ -141,19 +141,19 @@ fn finding(spec: &AbSpec, evaluation: &Evaluation, decided: bool, concluded: boo
         },
         severity: if invalid { Severity::Warning } else { Severity::Info },
         title: format!("A/B test {}: {}. {}", spec.test, evaluation.decision.as_str(), evaluation.sentence()),
-        score: evaluation.relative_improvement,
-        threshold: Some(100.0 * spec.success_threshold),
+        // A decision is no score that could be worse than another.
+        score: None,
+        threshold: None,
         evidence: json!({
-            "test": spec.test,
+            "method": spec.statistical_test,
             "metric": spec.metric,
             "decision": evaluation.decision.as_str(),
             "mean of A": evaluation.mean_a,
             "mean of B": evaluation.mean_b,
-            "B is better by, %": evaluation.relative_improvement,
-            "95 % interval, %": evaluation.relative_improvement_ci,
-            "p_value": evaluation.p_value,
-            "rows of A": evaluation.n_a,
-            "rows of B": evaluation.n_b,
+            "B is better by": evaluation.relative_improvement.map(|r| format!("{r:+.2} %")),
+            "interval": evaluation.relative_improvement_ci.map(|[low, high]| format!("{low:+.2} % to {high:+.2} %")),
+            "rows": format!("{} of A, {} of B", evaluation.n_a, evaluation.n_b),
+            "rows without an outcome": format!("{} of A, {} of B", evaluation.dropped_a, evaluation.dropped_b),
         }),
     }
 }

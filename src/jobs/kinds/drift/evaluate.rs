@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::drift::{self, Check, Options, Report, Status};
+use crate::drift::{self, Check, Options, Reliability, Report, Status};
 use crate::jobs::document::{ColumnType, DataSpec, DriftSpec, DriftTarget, JobDocument};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::inputs;
@@ -196,19 +196,35 @@ fn drift_finding(check: &Check) -> Finding {
 
 /// What a person is shown: the numbers of the verdict, not the method's inner workings.
 fn evidence(check: &Check) -> Value {
-    json!({
-        "column": check.column,
-        "method": check.method,
-        "score": check.score,
-        "threshold": check.threshold,
-        "p_value": check.p_value,
-        "reliability": check.reliability.map(|r| r.as_str()),
-        "rows in reference": check.n_reference,
-        "rows now": check.n_current,
-        "missing in reference": check.missing_reference,
-        "missing now": check.missing_current,
-        "reason": check.reason,
-    })
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let mut evidence = serde_json::Map::new();
+    let mut show = |label: &str, value: Value| drop(evidence.insert(label.to_owned(), value));
+    show("method", json!(check.method));
+    show("rows", json!(format!("{} now, {} in the reference", check.n_current, check.n_reference)));
+    show(
+        "missing",
+        json!(format!("{} now, {} in the reference", percent(check.missing_current), percent(check.missing_reference))),
+    );
+    if let Some(at) = check.details["at"].as_f64() {
+        let direction = match check.details["direction"].as_str() {
+            Some("current_higher") => "values are higher now",
+            Some("current_lower") => "values are lower now",
+            _ => "the distributions differ",
+        };
+        show("largest gap", json!(format!("at {at}: {direction}")));
+    }
+    match (check.p_value, check.log10_p_value) {
+        (_, Some(log10)) if log10 < -300.0 => show("p-value", json!("< 1e-300")),
+        (Some(p), _) => show("p-value", json!(format!("{p:.1e}"))),
+        _ => {}
+    }
+    if check.reliability == Some(Reliability::Low) {
+        show("reliability", json!("low: there are too few rows for this threshold"));
+    }
+    if let Some(reason) = &check.reason {
+        show("reason", json!(reason));
+    }
+    Value::Object(evidence)
 }
 
 fn row(drift_type: &'static str, check: &Check) -> crate::db::results::DriftRow {

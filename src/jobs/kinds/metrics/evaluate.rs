@@ -105,17 +105,27 @@ fn finding(value: &Value, bounds: Bounds, judged: &Judged) -> Finding {
         title,
         score: value.value,
         threshold,
-        evidence: json!({
-            "metric": name,
-            "value": value.value,
-            "95 % interval": value.ci_low.zip(value.ci_high).map(|(low, high)| format!("{low:.4} to {high:.4}")),
-            "minimum": bounds.min,
-            "maximum": bounds.max,
-            "labelled rows": judged.labelled,
-            "rows without a label yet": judged.pending,
-            "reason": value.reason,
-        }),
+        evidence: evidence(value, bounds, judged),
     }
+}
+
+/// What a person is shown; what does not exist is left out.
+fn evidence(value: &Value, bounds: Bounds, judged: &Judged) -> serde_json::Value {
+    let interval = value.ci_low.zip(value.ci_high).map(|(low, high)| format!("{low:.4} to {high:.4}"));
+    let shown = [
+        ("95 % interval", json!(interval)),
+        ("minimum", json!(bounds.min)),
+        ("maximum", json!(bounds.max)),
+        ("labelled rows", json!(judged.labelled)),
+        ("rows without a label yet", json!(judged.pending)),
+        ("reason", json!(value.reason)),
+    ];
+    shown
+        .into_iter()
+        .filter(|(_, v)| !v.is_null())
+        .map(|(label, v)| (label.to_owned(), v))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn row(spec: &MetricsSpec, value: &Value, judged: &Judged) -> MetricRow {
