@@ -46,7 +46,7 @@ struct CheckArgs {
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
     /// A column drifts when its score is above this [default: 0.2].
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     threshold: Option<f64>,
     /// Method and threshold of one column (may be repeated).
     #[arg(long = "column", value_name = "NAME=METHOD[:THRESHOLD]")]

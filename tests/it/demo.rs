@@ -53,7 +53,7 @@ fn the_demo_finds_what_happened_and_a_second_one_finds_it_again() {
             .as_array()
             .unwrap()
             .iter()
-            .find(|i| i["job_name"] == job && i["subject"] == subject)
+            .find(|i| i["job"] == job && i["subject"] == subject)
             .unwrap_or_else(|| panic!("no incident {job} {subject}: {incidents:#}"))
             .clone()
     };
@@ -65,7 +65,7 @@ fn the_demo_finds_what_happened_and_a_second_one_finds_it_again() {
     let scores = incident("flights-score-v2-drift", "score_v2");
     assert!(scores["opened_at"].as_str().unwrap().starts_with("2013-05-01"));
     assert!(scores["resolved_at"].as_str().unwrap().starts_with("2013-12-01"));
-    assert!(!incidents.as_array().unwrap().iter().any(|i| i["job_name"] == "flights-score-v1-drift"));
+    assert!(!incidents.as_array().unwrap().iter().any(|i| i["job"] == "flights-score-v1-drift"));
 
     let story = &stories[0];
     let month = |m: &str| {

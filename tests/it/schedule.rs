@@ -385,7 +385,7 @@ async fn the_loop_survives_losing_its_connections() {
     let clock: SharedClock = bench.clock.clone();
     let running = tokio::spawn(run_scheduler(bench.pool().clone(), clock, settings(), Arc::new(factory), stop.clone()));
     let mut admin = PgConnection::connect(&crate::support::database::server().await.0).await.unwrap();
-    let name = bench.database.url.rsplit('/').next().unwrap().to_owned();
+    let name = url::Url::parse(&bench.database.url).unwrap().path().trim_start_matches('/').to_owned();
     for allowed in [false, true] {
         admin.execute(sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))).await.unwrap();
         sqlx::query(
