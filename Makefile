@@ -36,8 +36,8 @@ fmt: ## Format the code
 bench: postgres ## Measure on this machine (takes minutes; close other programs)
 	cargo bench
 
-doc: ## Remake docs/configuration.md from config/default.toml, and the API documentation
-	STEWARD_UPDATE_DOCS=1 cargo test --lib config::reference
+doc: postgres ## Remake what is generated (docs/, jobs/README.md, parts of README.md) and the API documentation
+	UPDATE_DOCS=1 UPDATE_JOB_FILES=1 STEWARD_UPDATE_DOCS=1 cargo test --quiet -- config::reference documents:: jobs::
 	cargo doc --no-deps --document-private-items
 
 sqlx: postgres ## Record the statements again (.sqlx), against a private server with all migrations

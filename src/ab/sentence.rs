@@ -74,15 +74,15 @@ impl Evaluation {
     }
 
     fn p_in_words(&self) -> String {
-        match (self.p_value, self.log10_p_value) {
-            (Some(p), Some(log10)) if p < 1e-300 => format!("1e{log10:.0}"),
-            (Some(p), _) if p < 1e-4 => format!("{p:.1e}"),
-            (Some(p), _) => {
+        match self.p_value {
+            Some(p) if p < 1e-300 => "< 1e-300".to_owned(),
+            Some(p) if p < 1e-4 => format!("{p:.1e}"),
+            Some(p) => {
                 // Two digits that count, without an exponent.
                 let digits = (1.0 - p.max(1e-4).log10().floor()).max(2.0) as usize;
                 format!("{p:.digits$}")
             }
-            (None, _) => "unknown".to_owned(),
+            None => "unknown".to_owned(),
         }
     }
 }

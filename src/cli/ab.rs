@@ -148,7 +148,7 @@ fn render(args: &EvaluateArgs, e: &Evaluation) -> String {
         output::table(&["variant", "rows", &format!("mean {}", args.outcome), "without outcome"], &[1, 2, 3], rows),
         String::new(),
         format!("B is better by   {} ({interval})", percent(e.relative_improvement)),
-        format!("p                {}", output::p_value(e.p_value, e.log10_p_value)),
+        format!("p                {}", output::p_value(e.p_value)),
         format!(
             "smallest effect  {} that these rows could have shown",
             e.minimum_detectable_percent().map_or_else(|| "-".to_owned(), |m| format!("{m:.2} %"))

@@ -169,7 +169,7 @@ fn render(report: &Report) -> String {
                 c.method.clone(),
                 output::number(c.score),
                 output::number(Some(c.threshold)),
-                output::p_value(c.p_value, c.log10_p_value),
+                output::p_value(c.p_value),
                 c.status.as_str().to_owned(),
                 c.n_reference.to_string(),
                 c.n_current.to_string(),

@@ -72,15 +72,14 @@ pub fn number(value: Option<f64>) -> String {
     }
 }
 
-/// A p-value, from its logarithm where it is too small for a float.
+/// A p-value as people read it; what is too small to be told apart says so.
 #[must_use]
-pub fn p_value(p: Option<f64>, log10: Option<f64>) -> String {
-    match (p, log10) {
-        (Some(p), Some(log10)) if p < 1e-300 => format!("1e{log10:.0}"),
-        (Some(0.0), None) => "< 1e-300".to_owned(),
-        (Some(p), _) if p < 0.0001 => format!("{p:.1e}"),
-        (Some(p), _) => format!("{p:.4}"),
-        (None, _) => "-".to_owned(),
+pub fn p_value(p: Option<f64>) -> String {
+    match p {
+        Some(p) if p < 1e-300 => "< 1e-300".to_owned(),
+        Some(p) if p < 0.0001 => format!("{p:.1e}"),
+        Some(p) => format!("{p:.4}"),
+        None => "-".to_owned(),
     }
 }
 

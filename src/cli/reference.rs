@@ -10,7 +10,7 @@ use super::Cli;
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from(
-        "# Command line\n\nMade from the commands' own help (`make docs`); do not edit.\n\
+        "# Command line\n\nMade from the commands' own help (`make doc`); do not edit.\n\
          Data goes to stdout, everything else to stderr.\n",
     );
     let mut root = Cli::command().term_width(100);

@@ -68,6 +68,9 @@ fn the_demo_finds_what_happened_and_a_second_one_finds_it_again() {
     assert!(!incidents.as_array().unwrap().iter().any(|i| i["job"] == "flights-score-v1-drift"));
 
     let story = &stories[0];
+    let months = story.split("\n\nIncidents:").next().unwrap().trim();
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(months), "README.md does not quote the demo as it is:\n{months}");
     let month = |m: &str| {
         story.lines().find(|l| l.starts_with(m)).unwrap_or_else(|| panic!("no line {m} in\n{story}")).to_owned()
     };

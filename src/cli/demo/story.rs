@@ -56,7 +56,7 @@ impl Story {
                     let names: Vec<String> = self
                         .incidents
                         .iter()
-                        .filter(|i| at(i).is_some_and(|t| judged_month(t) == month))
+                        .filter(|i| i.kind == "drift" && at(i).is_some_and(|t| judged_month(t) == month))
                         .map(about)
                         .collect();
                     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
@@ -146,7 +146,7 @@ impl Story {
                     l.mean_a.map_or_else(|| "-".to_owned(), |m| format!("{m:.4}")),
                     l.mean_b.map_or_else(|| "-".to_owned(), |m| format!("{m:.4}")),
                     l.relative_improvement.map_or_else(|| "-".to_owned(), |r| format!("{r:+.1} %")),
-                    output::p_value(l.p_value, l.log10_p_value),
+                    output::p_value(l.p_value),
                     l.decision.clone(),
                 ]
             })

@@ -108,7 +108,7 @@ fn check_table(kind: &str, checks: &[Check]) -> String {
                     }
                     (low, _) => output::number(low),
                 },
-                if kind == "metrics" { String::new() } else { output::p_value(c.p_value, None) },
+                if kind == "metrics" { String::new() } else { output::p_value(c.p_value) },
                 c.verdict.clone(),
                 c.n.to_string(),
                 c.reason.clone().unwrap_or_default(),
@@ -120,7 +120,8 @@ fn check_table(kind: &str, checks: &[Check]) -> String {
 
 /// How long a run took, or has been running.
 pub(super) fn took(run: &Run) -> String {
-    match run.started_at.zip(run.finished_at) {
+    // A replay stands still in simulated time.
+    match run.started_at.zip(run.finished_at).filter(|_| run.trigger != "replay") {
         Some((start, end)) => format!("{:.2} s", (end - start).num_milliseconds() as f64 / 1000.0),
         None => "-".to_owned(),
     }
