@@ -65,7 +65,7 @@ pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String
 pub fn number(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),
-        Some(v) if v == 0.0 => "0".to_owned(),
+        Some(0.0) => "0".to_owned(),
         Some(v) if v.abs() < 0.001 || v.abs() >= 1e7 => format!("{v:.2e}"),
         Some(v) if v.abs() >= 1000.0 => format!("{v:.1}"),
         Some(v) => format!("{v:.3}"),

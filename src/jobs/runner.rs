@@ -108,17 +108,26 @@ impl Runner {
         conn: &mut PgConnection,
         document: &JobDocument,
     ) -> Result<Option<(String, String)>, JobError> {
+        let auto_register = self.settings.enable_model_registry;
+        if let Some(ab) = &document.ab_test {
+            // A test is about its two arms; which version is in production does not matter to it.
+            for arm in [&ab.control, &ab.treatment] {
+                if let Some(name) = arm.model.as_ref().or(document.model.as_ref().map(|m| &m.name)) {
+                    registry::resolve(conn, name, Wanted::Version(&arm.version), auto_register)
+                        .await
+                        .map_err(unknown)?;
+                }
+            }
+            return Ok(None);
+        }
         let Some(model) = &document.model else { return Ok(None) };
         let wanted = match (&model.version, &model.stage) {
             (Some(version), _) => Wanted::Version(version),
             (None, Some(stage)) => Wanted::Stage(stage),
             (None, None) => Wanted::Stage("production"),
         };
-        match registry::resolve(conn, &model.name, wanted, self.settings.enable_model_registry).await {
-            Ok(version) => Ok(Some((model.name.clone(), version))),
-            Err(registry::Error::Database(e)) => Err(database(e)),
-            Err(e) => Err(JobError::permanent("unknown_model", e.to_string())),
-        }
+        let version = registry::resolve(conn, &model.name, wanted, auto_register).await.map_err(unknown)?;
+        Ok(Some((model.name.clone(), version)))
     }
 
     fn evaluation(&self, run: &Run, document: &JobDocument, model: Option<(String, String)>) -> Evaluation {
@@ -225,6 +234,13 @@ fn with_clear_inputs(mut findings: Vec<Finding>) -> Vec<Finding> {
 
 fn database(error: sqlx::Error) -> JobError {
     JobError::transient("database", format!("database: {error}"))
+}
+
+fn unknown(error: registry::Error) -> JobError {
+    match error {
+        registry::Error::Database(error) => database(error),
+        other => JobError::permanent("unknown_model", other.to_string()),
+    }
 }
 
 /// The process's high-water mark of resident memory, where the system tells it.

@@ -43,8 +43,7 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
 }
 
 fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
-    let mut options = Options::default();
-    options.min_samples = spec.min_samples;
+    let mut options = Options { min_samples: spec.min_samples, ..Options::default() };
     if let Some(bins) = spec.bins {
         options.bins = bins as usize;
     }
