@@ -1,5 +1,7 @@
 //! The integration tests: one binary, real PostgreSQL, real processes.
 
+// A test that cannot go on stops loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 // A test binary exports nothing, so `pub` between its modules says no more than `pub(crate)`.
 #![allow(unreachable_pub)]
 

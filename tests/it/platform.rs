@@ -253,7 +253,7 @@ async fn an_ordinary_user_has_a_private_server_too() {
     // So long a path that a socket does not fit.
     let data_dir = home.path().join("theirs").join("x".repeat(60)).join("y".repeat(60));
     std::fs::create_dir(home.path().join("theirs")).unwrap();
-    chown(&home.path().join("theirs"), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    chown(home.path().join("theirs"), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     let holder = Holder::of(as_user(), &data_dir, &supervisor).unwrap_or_else(|said| panic!("{said}"));
     assert_eq!(count(&holder.url).await, 1);
     assert!(holder.url.contains("%2Ftmp%2Fsteward-65534-"), "{}", holder.url);
