@@ -712,7 +712,7 @@ async fn handlers_that_block_do_not_stall_the_queue() {
 async fn a_successor_waits_for_its_predecessor() {
     let bench = Bench::new().await;
     let worker = bench.start(settings());
-    let first = bench.enqueue_run(&NewRun::new("first", "test", json!({ "do": "sleep", "ms": 400 }))).await;
+    let first = bench.enqueue_run(&NewRun::new("first", "test", json!({ "do": "sleep", "ms": 2500 }))).await;
     let next = NewRun { after_run: Some(first), ..NewRun::new("next", "test", json!({})) };
     let next = bench.enqueue_run(&next).await;
     let third = bench.enqueue_run(&NewRun::new("free", "test", json!({}))).await;
