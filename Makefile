@@ -33,8 +33,9 @@ endif
 fmt: ## Format the code
 	cargo fmt
 
-bench: postgres ## Measure on this machine (takes minutes; close other programs)
-	cargo bench
+bench: ## Compare with pyarrow and scipy on this machine (takes minutes; close other programs)
+	cargo build --release
+	benches/drift.sh
 
 doc: postgres ## Remake what is generated (docs/, jobs/README.md, parts of README.md) and the API documentation
 	UPDATE_DOCS=1 UPDATE_JOB_FILES=1 STEWARD_UPDATE_DOCS=1 cargo test --quiet -- config::reference documents:: jobs::

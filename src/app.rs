@@ -3,6 +3,7 @@
 //! Tests build the same thing. Roles (`worker`, `scheduler`, `dispatcher`) are started from here and stopped by one token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ use crate::storage::Storage;
 
 /// The queue that scheduled and submitted runs go through; a replay has its own.
 pub const DEFAULT_QUEUE: &str = "default";
+
+/// How often a service looks for what killed commands left behind.
+const ORPHANS_EVERY: Duration = Duration::from_secs(5);
 
 /// What can go wrong when the program starts.
 #[derive(Debug, Error)]
@@ -106,6 +110,9 @@ impl App {
                 schedule::run_scheduler(pool, app.clock.clone(), app.settings.scheduler.clone(), factory, stop).await;
             });
         }
+        if roles.worker && queue_name == DEFAULT_QUEUE {
+            tracker.spawn(adopt_orphans(self.database.pool.clone(), stop.clone()));
+        }
         if roles.dispatcher {
             let (app, stop, queue_name) = (self.clone(), stop.clone(), queue_name.to_owned());
             tracker.spawn(async move { app.dispatcher(&queue_name).run(stop).await });
@@ -122,5 +129,23 @@ impl App {
     pub async fn close(self) {
         self.database.pool.close().await;
         self.database.heartbeat.close().await;
+    }
+}
+
+/// Looks every few seconds for what a killed command left in a queue of its own.
+async fn adopt_orphans(pool: sqlx::PgPool, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(ORPHANS_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        match db::orphans::adopt(&pool).await {
+            Ok(adopted) if adopted.runs + adopted.deliveries > 0 => {
+                tracing::warn!(adopted.runs, adopted.deliveries, "went on with what a killed command left behind");
+            }
+            Ok(_) => {}
+            // The other loops say when the database is away.
+            Err(error) => tracing::debug!(%error, "could not look for orphans"),
+        }
     }
 }

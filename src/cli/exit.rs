@@ -69,6 +69,11 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<crate::db::Error>() {
             return error.exit_code();
         }
+        match cause.downcast_ref::<crate::jobs::store::Error>() {
+            Some(crate::jobs::store::Error::Invalid { .. }) => return FOUND,
+            Some(_) => return UNREACHABLE,
+            None => {}
+        }
         if cause.downcast_ref::<crate::dataset::Error>().is_some()
             || cause.downcast_ref::<crate::storage::Error>().is_some()
             || cause.downcast_ref::<sqlx::Error>().is_some()

@@ -114,6 +114,21 @@ pub struct Context {
     pub settings: LoadedSettings,
 }
 
+/// Every value of a repeatable global flag. clap keeps those of the innermost command only, so `steward --set a=1 runs list
+/// --set b=2` would lose the first.
+fn every<T: From<String>>(flag: &str, parsed: Vec<T>) -> Vec<T> {
+    let mut found = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix(flag) {
+            Some("") => found.extend(arguments.next().map(T::from)),
+            Some(value) => found.extend(value.strip_prefix('=').map(|value| T::from(value.to_owned()))),
+            None => {}
+        }
+    }
+    if found.len() > parsed.len() { found } else { parsed }
+}
+
 /// The data directory whose private server this process is to watch over, when that is what it was started for: asked
 /// before any thread exists, because the supervisor blocks signals for all of them.
 fn supervised() -> Option<PathBuf> {
@@ -165,10 +180,10 @@ impl Cli {
     /// Anything that stopped it; [`exit::code_of`] says with which code.
     pub async fn run(self) -> anyhow::Result<u8> {
         let sources = Sources {
-            files: self.global.config,
+            files: every("--config", self.global.config),
             data_dir: self.global.data_dir,
             database_url: self.global.database_url,
-            set: self.global.set,
+            set: every("--set", self.global.set),
         };
         // Looking at a configuration must work when there is something wrong with it.
         if let Command::Config(args) = self.command {

@@ -282,7 +282,13 @@ pub async fn submit(app: &App, run: &NewRun, waiting: &Waiting) -> anyhow::Resul
     drop(conn);
     let how = if enqueued.created { "submitted" } else { "already submitted" };
     output::say(&format!("{how}: run {} of {}", enqueued.id, run.job_name));
-    await_result(app, enqueued.id, &run.queue, waiting).await
+    if enqueued.created {
+        return await_result(app, enqueued.id, &run.queue, waiting).await;
+    }
+    // It is in the queue that the first submission chose, and that one's worker has it.
+    let existing = get(app, enqueued.id).await?;
+    let waiting = Waiting { wait: waiting.wait || waiting.here, here: false, ..waiting.clone() };
+    await_result(app, enqueued.id, &existing.queue, &waiting).await
 }
 
 async fn await_result(app: &App, id: Uuid, queue_name: &str, waiting: &Waiting) -> anyhow::Result<u8> {

@@ -1,15 +1,25 @@
 //! `steward serve`, `steward worker`, `steward scheduler`: the roles, until a signal.
 //!
 //! The first SIGINT or SIGTERM stops gracefully (claims end, running work gets its grace period, the rest is handed
-//! back); the second one exits at once.
+//! back); the second one exits at once. Changed job files are picked up while a service runs; a mistake in them keeps the
+//! old set.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Context, exit, output};
-use crate::app::{DEFAULT_QUEUE, Roles};
-use crate::jobs;
+use crate::app::{self, App, DEFAULT_QUEUE, Roles};
+use crate::db;
+use crate::jobs::store;
+
+/// How long a service waits for its database when it starts.
+const PATIENCE_SECONDS: u32 = 60;
+/// How often the folder of job files is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Which roles a process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +47,12 @@ pub struct Args {
 /// Runs the roles until a signal.
 ///
 /// # Errors
-/// When the database cannot be had, or the job files are invalid.
+/// When the database cannot be had.
 pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8> {
-    let app = context.app().await?;
-    if role != Role::Worker && !args.no_apply {
-        let dir = app.settings.jobs.dir.clone();
-        if dir.is_dir() {
-            let applied = jobs::store::apply_dir(&app.database.pool, &app.clock, &app.settings, &dir).await?;
-            tracing::info!(jobs = applied, dir = %dir.display(), "applied the job files");
-        } else {
-            tracing::warn!(dir = %dir.display(), "no folder of job files; running the jobs that the database has");
-        }
+    let app = started(context).await?;
+    let files = (role != Role::Worker && !args.no_apply).then(|| JobFiles::new(&app));
+    if let Some(mut files) = files.clone() {
+        files.apply().await;
     }
     let roles = match role {
         Role::All => Roles { worker: true, scheduler: true, dispatcher: true },
@@ -56,6 +61,9 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
     };
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     app.spawn(roles, DEFAULT_QUEUE, &tracker, &stop);
+    if let Some(files) = files {
+        tracker.spawn(files.watch(stop.clone()));
+    }
     tracker.close();
     tracing::info!(?role, database = app.database.url_redacted, "ready");
 
@@ -69,12 +77,96 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
     stop.cancel();
     tokio::select! {
         () = tracker.wait() => {}
-        _ = interrupt.recv() => {
-            output::say("stopped at once; leases expire by themselves");
-            return Ok(exit::UNREACHABLE);
-        }
+        _ = interrupt.recv() => return Ok(at_once()),
+        _ = terminate.recv() => return Ok(at_once()),
     }
     app.close().await;
     tracing::info!("stopped");
     Ok(if by_itself { exit::BUG } else { exit::FINE })
+}
+
+fn at_once() -> u8 {
+    output::say("stopped at once; leases expire by themselves");
+    exit::UNREACHABLE
+}
+
+/// The program, waiting a while for a database that is starting too, as after a power cut.
+async fn started(context: &Context) -> anyhow::Result<App> {
+    for wait in 1..=PATIENCE_SECONDS {
+        match context.app().await {
+            Err(error) if wait < PATIENCE_SECONDS && is_away(&error) => {
+                if wait == 1 {
+                    tracing::warn!("{error:#}; trying again for {PATIENCE_SECONDS} s");
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            answer => return answer,
+        }
+    }
+    context.app().await
+}
+
+fn is_away(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(app::Error::Database(db::Error::Unreachable { .. })))
+}
+
+/// The folder of job files: applied when it changes. A mistake changes nothing and is said once.
+#[derive(Clone)]
+struct JobFiles {
+    app: App,
+    dir: PathBuf,
+    seen: Option<Vec<(PathBuf, SystemTime, u64)>>,
+}
+
+impl JobFiles {
+    fn new(app: &App) -> Self {
+        Self { app: app.clone(), dir: app.settings.jobs.dir.clone(), seen: None }
+    }
+
+    /// Names, times and sizes: what tells that somebody saved a file.
+    fn look(&self) -> Vec<(PathBuf, SystemTime, u64)> {
+        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let mut files: Vec<_> = entries
+            .filter(|e| e.path().extension().is_some_and(|x| x == "toml"))
+            .filter_map(|e| {
+                let about = e.metadata().ok()?;
+                Some((e.path(), about.modified().ok()?, about.len()))
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    async fn apply(&mut self) {
+        self.seen = Some(self.look());
+        if !self.dir.is_dir() {
+            tracing::warn!(dir = %self.dir.display(), "no folder of job files; running the jobs that the database has");
+            return;
+        }
+        match store::apply_dir(&self.app.database.pool, &self.app.clock, &self.app.settings, &self.dir).await {
+            Ok(jobs) => tracing::info!(jobs, dir = %self.dir.display(), "applied the job files"),
+            Err(store::Error::Invalid { count, rendered }) => {
+                tracing::error!(count, "the job files have mistakes; the jobs stay as they were");
+                output::say(&rendered);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the job files could not be applied; the jobs stay as they were");
+                // Tried again at the next look.
+                self.seen = None;
+            }
+        }
+    }
+
+    async fn watch(mut self, stop: CancellationToken) {
+        self.seen = Some(self.look());
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            if self.seen.as_ref() != Some(&self.look()) {
+                self.apply().await;
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ pub mod incidents;
 pub mod jobs;
 pub mod migrator;
 pub mod models;
+pub mod orphans;
 pub mod overview;
 pub mod pool;
 pub mod replays;

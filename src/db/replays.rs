@@ -7,11 +7,19 @@ use uuid::Uuid;
 /// "steward replay" as a number: the advisory lock's key.
 const LOCK_KEY: i64 = 0x7374_6577_7265_706c;
 
+/// The one replay lock of a database, held.
+#[derive(Debug)]
+pub struct Lock {
+    session: PoolConnection<Postgres>,
+    /// Messages of an interrupted replay that now go out as usual.
+    pub handed_over: u64,
+}
+
 /// Takes the one replay lock of this database; none when somebody else has it. It ends with the connection.
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn lock(pool: &PgPool) -> Result<Option<PoolConnection<Postgres>>, sqlx::Error> {
+pub async fn lock(pool: &PgPool) -> Result<Option<Lock>, sqlx::Error> {
     let mut conn = pool.acquire().await?;
     let got =
         sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "got!""#, LOCK_KEY).fetch_one(&mut *conn).await?;
@@ -25,17 +33,18 @@ pub async fn lock(pool: &PgPool) -> Result<Option<PoolConnection<Postgres>>, sql
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!(
+    let handed_over = sqlx::query!(
         "UPDATE deliveries SET queue = 'default' WHERE queue LIKE 'replay:%' AND state IN ('pending', 'retry', 'uncertain', 'leased')"
     )
     .execute(&mut *conn)
-    .await?;
-    Ok(Some(conn))
+    .await?
+    .rows_affected();
+    Ok(Some(Lock { session: conn, handed_over }))
 }
 
 /// Lets go of the lock.
-pub async fn unlock(mut lock: PoolConnection<Postgres>) {
-    let released = sqlx::query_scalar!("SELECT pg_advisory_unlock($1)", LOCK_KEY).fetch_one(&mut *lock).await;
+pub async fn unlock(mut lock: Lock) {
+    let released = sqlx::query_scalar!("SELECT pg_advisory_unlock($1)", LOCK_KEY).fetch_one(&mut *lock.session).await;
     if released.is_err() {
         // The session is gone, and the lock with it.
         tracing::debug!("the replay lock ended with its session");

@@ -23,6 +23,9 @@ use crate::schedule::{CronError, CronSchedule, WindowError, ticks_between};
 /// How often the end of a tick's runs is looked for.
 const POLL: Duration = Duration::from_millis(15);
 
+/// Most evaluations of one replay or back-fill: a slip of the pen in a year must not fill the machine.
+const MOST: usize = 100_000;
+
 /// What can go wrong.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -34,6 +37,14 @@ pub enum Error {
     NoTicks {
         /// The jobs.
         jobs: String,
+        /// Start of the range.
+        from: DateTime<Utc>,
+        /// End of the range.
+        to: DateTime<Utc>,
+    },
+    /// Too much to do in one go.
+    #[error("the range from {from} to {to} has more than {MOST} ticks; choose a shorter one")]
+    TooMany {
         /// Start of the range.
         from: DateTime<Utc>,
         /// End of the range.
@@ -84,6 +95,9 @@ pub fn plan(jobs: &[Job], from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<
         for tick in ticks_between(&cron, just_before, to) {
             planned.push(Planned { tick, previous, job: index });
             previous = tick;
+            if planned.len() > MOST {
+                return Err(Error::TooMany { from, to });
+            }
         }
     }
     if planned.is_empty() {

@@ -192,9 +192,8 @@ impl Runner {
                 kinds: evaluated.complete_kinds.clone(),
                 ..self.evaluation(run, document, model)
             };
-            let changes = notify::apply(&mut tx, &self.channels, &evaluation)
-                .await
-                .map_err(|e| JobError::transient("database", e.to_string()))?;
+            let changes =
+                notify::apply(&mut tx, &self.channels, &evaluation).await.map_err(|e| database(e.into_sqlx()))?;
             let linked: Vec<_> = changes.opened.iter().chain(&changes.continuing).collect();
             if !linked.is_empty() {
                 let subjects: Vec<String> = linked.iter().map(|i| i.subject.clone()).collect();
@@ -232,8 +231,9 @@ fn with_clear_inputs(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
+/// An outage of the database is not the job's fault: the run sleeps and burns no attempt.
 fn database(error: sqlx::Error) -> JobError {
-    JobError::transient("database", format!("database: {error}"))
+    JobError::from(error)
 }
 
 fn unknown(error: registry::Error) -> JobError {

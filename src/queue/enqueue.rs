@@ -56,11 +56,12 @@ pub async fn enqueue(conn: &mut PgConnection, run: &NewRun) -> Result<Enqueued, 
     // Only the key can conflict: ids are fresh. The other insert is committed, or ours would have waited for it.
     let key = run.idempotency_key.clone().unwrap_or_default();
     let existing = sqlx::query!(
-        r#"SELECT id, (document = $2 AND job_name = $3 AND kind = $4) AS "same!" FROM runs WHERE idempotency_key = $1"#,
+        r#"SELECT id, (document = $2 AND job_name = $3 AND kind = $4 AND notifies = $5) AS "same!" FROM runs WHERE idempotency_key = $1"#,
         key,
         run.document,
         run.job_name,
         run.kind,
+        run.notifies,
     )
     .fetch_one(&mut *conn)
     .await?;

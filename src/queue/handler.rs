@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::Run;
 use crate::clock::SharedClock;
 
+/// How long a run sleeps when the database failed under it.
+const DATABASE_PAUSE: Duration = Duration::from_secs(5);
+
 /// What a failure means for the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobErrorKind {
@@ -57,9 +60,9 @@ impl JobError {
 }
 
 impl From<sqlx::Error> for JobError {
-    /// Trouble with the database is transient: the run comes back when the database does.
+    /// Trouble with the database is not the job's: the run comes back when the database does, and no attempt is burnt.
     fn from(error: sqlx::Error) -> Self {
-        Self::transient("database", format!("database: {error}"))
+        Self::not_ready("database", format!("database: {error}"), Some(DATABASE_PAUSE))
     }
 }
 
