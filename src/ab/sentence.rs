@@ -57,7 +57,7 @@ impl Evaluation {
             "sample_ratio_mismatch" => {
                 format!("The arms did not get the rows that the split promises: {rows}; mend the assignment first.")
             }
-            "zero_variance" => "All outcomes are the same, so there is nothing to compare.".to_owned(),
+            "zero_variance" => "Outcomes do not vary within the arms, so no test is defined.".to_owned(),
             "treatment_significantly_worse" => format!("B is worse by {size} (p {p}{level})."),
             "baseline_zero" => {
                 format!("B differs from A (p {p}), but A is 0, so there is no relative improvement to judge.")

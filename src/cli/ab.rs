@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::output::{self, Format};
 use super::{Context, exit};
-use crate::ab::{self, Evaluation, Looks};
+use crate::ab::{self, Decision, Evaluation, Looks};
 use crate::dataset::{Dataset, Source};
-use crate::jobs::judging::ab_test::{Arm, Measure, Plan, read};
+use crate::jobs::judging::ab_test::{Arm, Error as ArmsError, Measure, Plan, read};
 use crate::storage::Storage;
 
 /// Arguments of `steward ab`.
@@ -74,6 +74,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let plan = checked(&args)?;
     let storage = Storage::new(&context.settings.settings.storage);
     let data = Dataset::open(&storage, Source { uri: args.data.clone(), ..Source::default() }, &[]).await?;
+    if data.row_count().await? == 0 {
+        return Err(exit::Failure::unreachable(format!("no rows in {}", data.uri())).into());
+    }
     let arm = |variant: &str| Arm { variant: variant.to_owned(), score: None, prediction: None };
     let arms = read(
         &data,
@@ -85,13 +88,20 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         },
     )
     .await
-    .map_err(|e| exit::Failure::unreachable(e.to_string()))?;
+    .map_err(|e| match e {
+        ArmsError::Data(error) => anyhow::Error::new(error),
+        wrong => exit::Failure::usage(wrong.to_string()).into(),
+    })?;
     let evaluation = ab::evaluate(&plan, &arms.a, &arms.b, Looks::ONCE).with_unknown_variants(arms.unknown);
     match args.output {
         Format::Json => output::json(&document(&evaluation)?)?,
         Format::Table => output::data(&render(&args, &evaluation)),
     }
-    Ok(exit::FINE)
+    Ok(match evaluation.decision {
+        Decision::InvalidData => exit::UNREACHABLE,
+        Decision::InvalidSrm => exit::FOUND,
+        _ => exit::FINE,
+    })
 }
 
 fn checked(args: &EvaluateArgs) -> anyhow::Result<ab::Plan> {

@@ -136,7 +136,7 @@ pub async fn list(pool: &PgPool, args: &ListArgs) -> Result<String, Error> {
             ]
         })
         .collect();
-    Ok(output::table(&["id", "state", "severity", "opened (UTC)", "job", "kind", "what"], &[], rows))
+    Ok(output::table(&["id", "state", "severity", "opened (UTC)", "job", "kind", "latest breach"], &[], rows))
 }
 
 /// One incident with its history and messages, as it is written.
@@ -201,7 +201,7 @@ fn summary(incident: &Incident) -> Vec<String> {
     };
     let mut facts = vec![
         ("incident", incident.id.to_string()),
-        ("what", one_line(&incident.title)),
+        ("latest breach", one_line(&incident.title)),
         ("state", incident.state.clone()),
         ("severity", incident.severity.clone()),
         ("job", incident.job_name.clone()),

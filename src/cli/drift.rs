@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::output::{self, Format};
 use super::{Context, exit};
 use crate::dataset::{Dataset, Source};
-use crate::drift::{self, Options, Report};
+use crate::drift::{self, Options, Report, Status};
 use crate::jobs::judging::drift::{ColumnPlan, Plan, judge};
 use crate::storage::Storage;
 
@@ -20,7 +20,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judge whether the current data has drifted from the reference (exit 1 when it has).
+    /// Judge whether the current data has drifted from the reference (exit 1 when it has, or a column cannot be compared).
     #[command(after_help = "Examples:
   steward drift check --reference jan.parquet --current jul.parquet
   steward drift check --reference 's3://bucket/ref/*.parquet' --current s3://bucket/now.parquet --output json
@@ -75,11 +75,11 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             return Err(exit::Failure::unreachable(format!("{name}: no rows in {}", dataset.uri())).into());
         }
     }
-    for column in &plan.select {
+    for column in plan.select.iter().chain(&plan.exclude).chain(plan.columns.keys()) {
         if !reference.columns().iter().chain(current.columns()).any(|c| &c.name == column) {
             let names: Vec<&str> = reference.columns().iter().map(|c| c.name.as_str()).collect();
             return Err(exit::Failure::usage(format!(
-                "--columns: there is no column `{column}`; the reference has {}",
+                "there is no column `{column}`; the reference has {}",
                 names.join(", ")
             ))
             .into());
@@ -90,7 +90,32 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Format::Json => output::json(&report)?,
         Format::Table => output::data(&render(&report)),
     }
-    Ok(if report.drifted { exit::FOUND } else { exit::FINE })
+    unfit_overrides(&plan, &report)?;
+    Ok(verdict(&report))
+}
+
+/// Drift and columns that cannot be compared are findings; nothing judged at all is no answer.
+fn verdict(report: &Report) -> u8 {
+    if report.drifted || report.columns.iter().any(|c| c.status == Status::SchemaError) {
+        exit::FOUND
+    } else if report.columns.iter().all(|c| !c.status.is_result()) {
+        exit::UNREACHABLE
+    } else {
+        exit::FINE
+    }
+}
+
+/// A method that somebody asked for on a column that it cannot judge is wrong use, not a column to pass over.
+fn unfit_overrides(plan: &Plan, report: &Report) -> anyhow::Result<()> {
+    for check in &report.columns {
+        let asked = plan.columns.get(&check.column).and_then(|c| c.method.as_deref());
+        if let (Some(method), Status::NotApplicable, Some(reason)) = (asked, check.status, &check.reason)
+            && method == check.method
+        {
+            return Err(exit::Failure::usage(format!("--column {}={method}: {reason}", check.column)).into());
+        }
+    }
+    Ok(())
 }
 
 fn plan(args: &CheckArgs, context: &Context) -> anyhow::Result<Plan> {
@@ -109,7 +134,7 @@ fn plan(args: &CheckArgs, context: &Context) -> anyhow::Result<Plan> {
         select: args.columns.clone(),
         exclude: args.exclude.clone(),
         method: args.method.clone().unwrap_or_else(|| context.settings.settings.drift_detection_method.clone()),
-        method_is_explicit: false,
+        method_is_explicit: args.method.is_some(),
         threshold: args.threshold.or(Some(context.settings.settings.drift_threshold)),
         options: Options::default(),
         min_drifted_share: None,
@@ -151,7 +176,13 @@ fn check_threshold(flag: &str, threshold: f64) -> anyhow::Result<()> {
 /// The report as a person reads it: the verdict in one sentence, then a row per column.
 fn render(report: &Report) -> String {
     let judged = report.columns.iter().filter(|c| c.score.is_some()).count();
-    let verdict = if report.drifted_columns.is_empty() {
+    let broken: Vec<&str> =
+        report.columns.iter().filter(|c| c.status == Status::SchemaError).map(|c| c.column.as_str()).collect();
+    let verdict = if judged == 0 {
+        "Nothing could be judged; the notes say why.".to_owned()
+    } else if report.drifted_columns.is_empty() && !broken.is_empty() {
+        format!("Columns that cannot be compared: {}. None of the {judged} others has drifted.", broken.join(", "))
+    } else if report.drifted_columns.is_empty() {
         format!("No drift: none of {judged} judged columns is above its threshold.")
     } else {
         format!(

@@ -74,6 +74,12 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
             Some(_) => return UNREACHABLE,
             None => {}
         }
+        // A column or URI that somebody typed wrongly is wrong use; what is there and cannot be read is not.
+        if let Some(error) = cause.downcast_ref::<crate::dataset::Error>()
+            && (matches!(error, crate::dataset::Error::MissingColumn { .. }) || error.code() == "bad_uri")
+        {
+            return USAGE;
+        }
         if cause.downcast_ref::<crate::dataset::Error>().is_some()
             || cause.downcast_ref::<crate::storage::Error>().is_some()
             || cause.downcast_ref::<sqlx::Error>().is_some()

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::output::{self, Format};
 use super::{Context, exit};
 use crate::dataset::{Dataset, Source};
-use crate::jobs::judging::metrics::{Judged, Plan, judge};
+use crate::jobs::judging::metrics::{Error as JudgeError, Judged, Plan, judge};
 use crate::metrics;
 use crate::storage::Storage;
 
@@ -76,6 +76,10 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             return Err(exit::Failure::usage(message).into());
         }
     }
+    if !(0.0..=1.0).contains(&args.decision_threshold) {
+        let message = format!("--decision-threshold must lie between 0 and 1, not {}", args.decision_threshold);
+        return Err(exit::Failure::usage(message).into());
+    }
     let storage = Storage::new(&context.settings.settings.storage);
     let source = Source { uri: args.data.clone(), ..Source::default() };
     let data = Dataset::open(&storage, source, &[]).await?;
@@ -91,7 +95,13 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         decision_threshold: args.decision_threshold,
         metrics: args.metrics,
     };
-    let judged = judge(&data, &plan).await.map_err(|e| exit::Failure::unreachable(e.to_string()))?;
+    if data.row_count().await? == 0 {
+        return Err(exit::Failure::unreachable(format!("no rows in {}", data.uri())).into());
+    }
+    let judged = judge(&data, &plan).await.map_err(|e| match e {
+        JudgeError::Data(error) => anyhow::Error::new(error),
+        wrong => exit::Failure::usage(wrong.to_string()).into(),
+    })?;
     if judged.labelled == 0 {
         let message = format!("no row has both a label and a prediction ({} rows have no label yet)", judged.pending);
         return Err(exit::Failure::unreachable(message).into());

@@ -216,7 +216,7 @@ async fn list(args: ListArgs, context: &Context) -> anyhow::Result<u8> {
                         r.trigger.clone(),
                         output::time(r.tick_at.or(Some(r.created_at))),
                         r.state.clone(),
-                        r.outcome.clone().or_else(|| r.error.clone()).unwrap_or_else(|| "-".to_owned()),
+                        r.outcome.clone().unwrap_or_else(|| shortened(r.error.as_deref().unwrap_or("-"))),
                         show::took(r),
                     ]
                 })
@@ -232,6 +232,14 @@ async fn list(args: ListArgs, context: &Context) -> anyhow::Result<u8> {
         }
     }
     Ok(exit::FINE)
+}
+
+/// The beginning of an error; `runs show` has the whole.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 async fn submit_document(args: SubmitArgs, context: &Context) -> anyhow::Result<u8> {

@@ -204,7 +204,7 @@ pub async fn overview(pool: &PgPool) -> Result<Vec<JobOverview>, sqlx::Error> {
          LEFT JOIN schedules s ON s.job_id = j.id AND s.active
          LEFT JOIN LATERAL (
              SELECT state, outcome, tick_at, created_at FROM runs
-             WHERE job_name = j.name AND job_id = j.id AND trigger NOT IN ('backfill', 'replay')
+             WHERE job_name = j.name AND job_id = j.id AND trigger <> 'backfill'
              ORDER BY created_at DESC, id DESC LIMIT 1
          ) r ON true
          WHERE j.state <> 'removed'

@@ -29,7 +29,10 @@ pub enum Problem {
 /// # Errors
 /// See [`Problem`].
 pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Dataset, Problem> {
-    let values = TemplateValues { window: context.window, tick: context.run.tick_at, timezone: chrono_tz::UTC };
+    // A window of local days or months is written in local time.
+    let is_local = spec.window.as_deref().is_some_and(|w| w.trim_end().ends_with("local"));
+    let timezone = if is_local { timezone(context) } else { chrono_tz::UTC };
+    let values = TemplateValues { window: context.window, tick: context.run.tick_at, timezone };
     let uri = schedule::resolve_template(&spec.uri, &values)
         .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?;
     let format = match &spec.format {
@@ -63,6 +66,10 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         return Err(Problem::NoData(format!("{role}: no rows in {of}{}", within(context, spec))));
     }
     Ok(dataset)
+}
+
+fn timezone(context: &Context) -> chrono_tz::Tz {
+    context.run.document["timezone"].as_str().and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC)
 }
 
 /// Data that is not there yet is waited for until the run's deadline; then it is missing.

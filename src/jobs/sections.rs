@@ -189,7 +189,7 @@ static SOURCE: Section = Section {
         Field {
             key: "window",
             shape: Shape::Window,
-            doc: "Length of the data window before the tick, such as `\"7 days\"` or `\"1 month\"`.",
+            doc: "The data window before the tick, such as `\"7 days\"` or `\"1 month\"`: whole days, weeks or months of UTC that end at or before the tick, or of the job's time zone with `local` (`\"1 month local\"`). Hours and minutes end at the tick itself.",
             presence: Presence::Otherwise("from the previous tick to this one"),
         },
         Field {

@@ -55,12 +55,72 @@ fn a_column_of_another_type_is_reported_and_the_others_are_judged() {
         .current_dir(dir.path())
         .output()
         .unwrap();
+    assert_eq!(output.status.code(), Some(1), "a column that cannot be compared is a finding");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let column =
         |name: &str| report["columns"].as_array().unwrap().iter().find(|c| c["column"] == name).unwrap().clone();
     assert_eq!(column("temp")["status"], "schema_error");
     assert!(column("temp")["reason"].as_str().unwrap().contains("type changed"));
     assert_eq!(column("carrier")["status"], "ok");
+}
+
+#[test]
+fn nothing_judged_is_not_no_drift() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ids.csv"), "id\na1\nb2\nc3\nd4\ne5\nf6\n".repeat(1)).unwrap();
+    let text: String = (0..3000).map(|i| format!("id{i}\n")).collect();
+    std::fs::write(dir.path().join("many.csv"), format!("id\n{text}")).unwrap();
+    let output = bare(&["drift", "check", "--reference", "many.csv", "--current", "many.csv"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("Nothing could be judged"));
+}
+
+#[test]
+fn a_method_for_all_columns_judges_those_that_it_fits() {
+    let output = bare(&["drift", "check", "--method", "psi", "--columns", "carrier,temp", "--output", "json"])
+        .args(["--reference", &flights(1), "--current", &flights(2)])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let methods: Vec<_> = report["columns"].as_array().unwrap().iter().map(|c| c["method"].clone()).collect();
+    assert_eq!(methods, ["psi", "psi"]);
+}
+
+#[test]
+fn pruning_with_an_empty_folder_is_refused() {
+    let site = Site::new("postgres://nobody@127.0.0.1:1/none", "");
+    let output = site.run(&["jobs", "apply", "--prune"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("would remove every job"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_that_cannot_be_checked_is_told() {
+    let database = TestDatabase::new().await;
+    let site = Site::new(&database.url, "");
+    std::fs::write(site.path().join("one.csv"), "y,s\n0,0.1\n0,0.2\n0,0.7\n").unwrap();
+    let job = r#"name = "one-class"
+kind = "metrics"
+notify = ["ml-oncall"]
+[data]
+current = "one.csv"
+[metrics]
+task = "classification"
+label = "y"
+score = "s"
+positive = "1"
+[metrics.bounds.roc_auc]
+min = 0.5
+"#;
+    let file = site.job("one-class", job);
+    let output = site.run(&["runs", "submit", file.to_str().unwrap(), "--here", "--notify"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let (kind, subject): (String, String) =
+        sqlx::query_as("SELECT kind, subject FROM incidents").fetch_one(&database.pool).await.unwrap();
+    assert_eq!((kind.as_str(), subject.as_str()), ("insufficient_data", "roc_auc"));
 }
 
 #[test]

@@ -187,6 +187,67 @@ async fn a_run_whose_worker_is_killed_has_exactly_one_result() {
     assert_eq!(rows, [("carrier".into(), 1), ("temp".into(), 1), ("wind_speed".into(), 1)]);
 }
 
+/// A command that runs a run itself and is killed leaves it in a queue of its own; a service goes on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_command_left_behind_is_adopted() {
+    let database = TestDatabase::new().await;
+    let store = MockServer::start().await;
+    let body = std::fs::read(flights(7)).unwrap();
+    let slow = serve_object(&store, &body, Duration::from_secs(30)).await;
+    let site = Site::new(
+        &database.url,
+        &format!("{CHANNELS}[worker]\nlease_seconds = 2\nreap_seconds = 1\nretry_base_seconds = 1\n"),
+    );
+    let file = site.job("orphan", &drift_job("orphan", &format!("{}/july.parquet", store.uri()), ""));
+    let mut here = site.start("here", &["runs", "submit", file.to_str().unwrap(), "--here", "--notify"]);
+    eventually("the run to start", PATIENCE, || async {
+        let leased: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM runs WHERE state = 'leased' AND queue LIKE 'here:%'")
+                .fetch_one(&database.pool)
+                .await
+                .unwrap();
+        (leased == 1).then_some(())
+    })
+    .await;
+    here.kill();
+    drop(slow);
+    store.reset().await;
+    let _fast = serve_object(&store, &body, Duration::ZERO).await;
+    let worker = site.start("worker", &["worker"]);
+    eventually(&format!("the run and its messages\n{}", worker.log()), PATIENCE, || async {
+        let done: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE state = 'succeeded'")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
+        let sent: i64 = sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE state = 'sent'")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
+        (done == 1 && sent == 2).then_some(())
+    })
+    .await;
+}
+
+/// A saved job file is picked up by a running service; a broken one changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn saved_job_files_are_picked_up_and_broken_ones_change_nothing() {
+    let database = TestDatabase::new().await;
+    let site = Site::new(&database.url, CHANNELS);
+    site.job("first", &drift_job("first", &flights(7), "schedule = \"0 6 * * *\""));
+    let serve = site.start("serve", &["serve"]);
+    let jobs =
+        || async { sqlx::query_scalar::<_, i64>("SELECT count(*) FROM jobs").fetch_one(&database.pool).await.unwrap() };
+    eventually("the first job", PATIENCE, || async { (jobs().await == 1).then_some(()) }).await;
+    site.job("second", &drift_job("second", &flights(7), "schedule = \"0 7 * * *\""));
+    eventually("the second job", PATIENCE, || async { (jobs().await == 2).then_some(()) }).await;
+    site.job("third", "name = \"third\"\nkind = \"drft\"\n");
+    eventually("the mistake in the log", PATIENCE, || async {
+        serve.log().contains("did you mean `drift`").then_some(())
+    })
+    .await;
+    assert_eq!(jobs().await, 2);
+}
+
 /// Serves `body` at /july.parquet with ranges, each answer after `delay`.
 async fn serve_object(server: &MockServer, body: &[u8], delay: Duration) -> wiremock::MockGuard {
     let body = body.to_vec();

@@ -722,7 +722,7 @@ async fn a_successor_waits_for_its_predecessor() {
     let link = bench.enqueue_run(&NewRun { after_run: Some(first), ..NewRun::new("link", "test", json!({})) }).await;
     let last = bench.enqueue_run(&NewRun { after_run: Some(link), ..NewRun::new("last", "test", json!({})) }).await;
     let mut conn = bench.pool().acquire().await.unwrap();
-    queue::cancel(&mut conn, link).await.unwrap();
+    assert_eq!(queue::cancel(&mut conn, link).await.unwrap(), queue::Cancelled::AtOnce);
     assert_eq!(queue::get(bench.pool(), last).await.unwrap().after_run, Some(first));
     let (first, next) = (bench.finished(first).await, bench.finished(next).await);
     assert!(next.started_at >= first.finished_at);

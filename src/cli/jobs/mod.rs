@@ -200,6 +200,11 @@ fn check(paths: &[PathBuf], format: Format, settings: &Settings) -> anyhow::Resu
 fn load(change: &Change, settings: &Settings) -> anyhow::Result<Option<Loaded>> {
     let dir = change.dir.as_ref().unwrap_or(&settings.jobs.dir);
     let loaded = read(std::slice::from_ref(dir), settings)?;
+    if loaded.files == 0 && change.prune {
+        // An unmounted volume or a slip in a path must not end all monitoring.
+        let message = format!("there is no job file in {}; --prune would remove every job", dir.display());
+        return Err(exit::Failure::usage(message).into());
+    }
     if loaded.diagnostics.is_empty() {
         return Ok(Some(loaded));
     }

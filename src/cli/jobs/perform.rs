@@ -145,7 +145,8 @@ async fn perform<S: Stage>(
         return Err(exit::Failure::usage("--to lies before --from").into());
     }
     let mut jobs: Vec<Job> = Vec::new();
-    for name in &args.names {
+    let names: std::collections::BTreeSet<&String> = args.names.iter().collect();
+    for name in names {
         jobs.push(find(app, name).await?);
     }
     let planned = replay::plan(&jobs, args.from, args.to).map_err(|e| exit::Failure::usage(e.to_string()))?;

@@ -37,8 +37,16 @@ pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result
         format!("job       {} ({})", run.job_name, run.kind),
         format!("model     {}", model.unwrap_or_else(|| "-".to_owned())),
         format!("trigger   {}", run.trigger),
-        format!("tick      {} UTC", output::time(run.tick_at)),
-        format!("window    {} .. {} UTC", output::time(run.window_start), output::time(run.window_end)),
+        format!(
+            "tick      {}",
+            run.tick_at.map_or_else(|| "-".to_owned(), |at| format!("{} UTC", output::time(Some(at))))
+        ),
+        match (run.window_start, run.window_end) {
+            (Some(start), Some(end)) if start < end => {
+                format!("window    {} .. {} UTC", output::time(Some(start)), output::time(Some(end)))
+            }
+            _ => "window    -".to_owned(),
+        },
         format!("state     {}{}", run.state, run.outcome.as_ref().map(|o| format!(", {o}")).unwrap_or_default()),
         format!("took      {}", took(run)),
     ];

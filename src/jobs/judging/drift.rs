@@ -44,7 +44,8 @@ pub struct Plan {
     pub exclude: Vec<String>,
     /// The method where a column names none and it applies to the column's type.
     pub method: String,
-    /// Whether `method` was asked for (an error when it does not fit a selected column) or is the configured default.
+    /// Whether `method` was asked for: then it also judges columns of other types that it fits. The configured default is
+    /// for numbers only.
     pub method_is_explicit: bool,
     /// The threshold where a column names none; none means the method's own default.
     pub threshold: Option<f64>,
@@ -147,8 +148,10 @@ async fn judge_column(
         },
     };
     let categorical = reading == Reading::Categorical;
-    let explicit = column.method.as_deref().or(plan.method_is_explicit.then_some(plan.method.as_str()));
-    let method = match explicit {
+    // A method for one column must fit it; one for all is for those that it fits.
+    let for_all =
+        drift::method(&plan.method).filter(|m| plan.method_is_explicit && m.applies_to().includes(categorical));
+    let method = match column.method.as_deref().or(for_all.map(|m| m.name())) {
         Some(wanted) => match drift::method(wanted) {
             Some(method) => method,
             None => {
@@ -228,5 +231,5 @@ fn natural_reading(info: &ColumnInfo) -> Option<Reading> {
 
 /// A column without a single value has no type.
 fn is_null(info: &ColumnInfo) -> bool {
-    info.dtype == "null"
+    info.dtype == "null" || info.dtype == "missing throughout"
 }

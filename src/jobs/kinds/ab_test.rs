@@ -119,7 +119,7 @@ static SECTION: Section = Section {
         Field {
             key: "ends",
             shape: Shape::Instant,
-            doc: "The horizon, itself excluded: from there on the plain test decides; earlier looks are held to a stricter rule.",
+            doc: "The horizon, itself excluded: the first look at or after it concludes the test. All planned looks share the significance level equally.",
             presence: Presence::Otherwise("no horizon"),
         },
     ],

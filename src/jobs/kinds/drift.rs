@@ -63,7 +63,7 @@ static SECTION: Section = Section {
         Field {
             key: "bins",
             shape: Shape::Integer(Limits::between(2.0, 100.0)),
-            doc: "Number of bins of the methods that bin numbers.",
+            doc: "Number of bins of the methods that bin numbers. A column of at most 20 distinct values has one bin for each of them instead, and so has every value that fills a bin alone.",
             presence: Presence::Otherwise("10"),
         },
         Field {

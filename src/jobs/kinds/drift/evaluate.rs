@@ -60,7 +60,7 @@ fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
         select,
         exclude: spec.exclude.iter().cloned().chain(times).collect(),
         method: spec.method.clone().unwrap_or_else(|| context.settings.drift_detection_method.clone()),
-        method_is_explicit: false, // a job's method is for the columns that it fits; the others take their type's default
+        method_is_explicit: spec.method.is_some(),
         threshold: spec.threshold.or(Some(context.settings.drift_threshold)),
         options,
         min_drifted_share: spec.min_drifted_share,

@@ -66,12 +66,20 @@ fn evaluated(spec: &MetricsSpec, judged: &Judged, bytes_read: u64) -> Evaluated 
         .iter()
         .filter_map(|value| spec.bounds.get(&value.name).map(|bounds| finding(value, *bounds, judged)))
         .collect();
-    let breached: Vec<&str> =
-        findings.iter().filter(|f| f.status == FindingStatus::Breach).map(|f| f.subject.as_str()).collect();
+    let of_kind =
+        |kind| findings.iter().filter(move |f: &&Finding| f.kind == kind && f.status == FindingStatus::Breach);
+    let breached: Vec<&str> = of_kind("metric").map(|f| f.subject.as_str()).collect();
+    let undefined: Vec<&str> = of_kind("insufficient_data").map(|f| f.subject.as_str()).collect();
     Evaluated {
-        outcome: if breached.is_empty() { "ok" } else { "breached" }.to_owned(),
+        outcome: match (breached.is_empty(), undefined.is_empty()) {
+            (false, _) => "breached",
+            (true, false) => "insufficient_data",
+            (true, true) => "ok",
+        }
+        .to_owned(),
         summary: json!({
             "breached": breached,
+            "undefined": undefined,
             "labelled": judged.labelled,
             "pending": judged.pending,
             "unpredicted": judged.unpredicted,
@@ -79,7 +87,7 @@ fn evaluated(spec: &MetricsSpec, judged: &Judged, bytes_read: u64) -> Evaluated 
         }),
         rows: Rows::Metrics(judged.values.iter().map(|value| row(spec, value, judged)).collect()),
         findings,
-        complete_kinds: vec!["metric"],
+        complete_kinds: vec!["metric", "insufficient_data"],
         bytes_read,
     }
 }
@@ -88,8 +96,13 @@ fn finding(value: &Value, bounds: Bounds, judged: &Judged) -> Finding {
     let name = &value.name;
     let (status, threshold, title) = match value.value {
         None => {
+            // A bound that cannot be checked is not a bound that holds.
             let reason = value.reason.clone().unwrap_or_default();
-            (FindingStatus::Unknown, None, format!("{name} is undefined: {reason}"))
+            (
+                FindingStatus::Breach,
+                None,
+                format!("{name} cannot be computed, so its bounds were not checked: {reason}"),
+            )
         }
         Some(v) => match (bounds.min, bounds.max) {
             (Some(min), _) if v < min => (FindingStatus::Breach, Some(min), format!("{name} is {v:.4}, below {min}")),
@@ -98,7 +111,7 @@ fn finding(value: &Value, bounds: Bounds, judged: &Judged) -> Finding {
         },
     };
     Finding {
-        kind: "metric",
+        kind: if value.value.is_some() { "metric" } else { "insufficient_data" },
         subject: name.clone(),
         status,
         severity: Severity::Warning,
