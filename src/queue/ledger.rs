@@ -132,15 +132,23 @@ pub async fn attempts(pool: &PgPool, run_id: Uuid) -> Result<Vec<Attempt>, Error
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn cancel(conn: &mut PgConnection, run_id: Uuid) -> Result<Cancelled, Error> {
+    // One statement: who waits for a cancelled run must wait for its predecessor in the same instant, or it overtakes.
     let state = sqlx::query_scalar!(
-        "UPDATE runs
-         SET cancel_requested = true,
-             state = CASE WHEN state = 'leased' THEN state ELSE 'cancelled' END,
-             finished_at = CASE WHEN state = 'leased' THEN NULL ELSE steward_now() END,
-             error = CASE WHEN state = 'leased' THEN error ELSE 'cancelled before it started' END,
-             error_kind = CASE WHEN state = 'leased' THEN error_kind ELSE 'cancelled' END
-         WHERE id = $1 AND state IN ('waiting_data', 'available', 'leased')
-         RETURNING state",
+        "WITH gone AS (
+             UPDATE runs
+             SET cancel_requested = true,
+                 state = CASE WHEN state = 'leased' THEN state ELSE 'cancelled' END,
+                 finished_at = CASE WHEN state = 'leased' THEN NULL ELSE steward_now() END,
+                 error = CASE WHEN state = 'leased' THEN error ELSE 'cancelled before it started' END,
+                 error_kind = CASE WHEN state = 'leased' THEN error_kind ELSE 'cancelled' END
+             WHERE id = $1 AND state IN ('waiting_data', 'available', 'leased')
+             RETURNING state, after_run
+         ), relinked AS (
+             UPDATE runs SET after_run = (SELECT after_run FROM gone)
+             WHERE after_run = $1 AND state IN ('waiting_data', 'available')
+               AND (SELECT state FROM gone) = 'cancelled'
+         )
+         SELECT state FROM gone",
         run_id,
     )
     .fetch_optional(&mut *conn)
@@ -150,17 +158,7 @@ pub async fn cancel(conn: &mut PgConnection, run_id: Uuid) -> Result<Cancelled, 
             sqlx::query!("SELECT pg_notify($1, $2::uuid::text)", CANCELS, run_id).execute(conn).await?;
             Ok(Cancelled::Requested)
         }
-        Some(_) => {
-            // Who waited for it now waits for the one it waited for: a chain of runs stays one after the other.
-            sqlx::query!(
-                "UPDATE runs SET after_run = (SELECT gone.after_run FROM runs gone WHERE gone.id = $1)
-                 WHERE after_run = $1 AND state IN ('waiting_data', 'available')",
-                run_id,
-            )
-            .execute(conn)
-            .await?;
-            Ok(Cancelled::AtOnce)
-        }
+        Some(_) => Ok(Cancelled::AtOnce),
         None => {
             let run = find(conn, run_id).await?.ok_or(Error::NotFound(run_id))?;
             Ok(Cancelled::AlreadyFinished(State::parse(&run.state).unwrap_or(State::Failed)))
