@@ -12,7 +12,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 demo: $(if $(DATABASE_URL),,postgres) ## Run the whole of it on a year of real flights and show what was found
-	cargo run --release -- demo
+	cargo run -- demo
 
 test: postgres ## Run all tests (with nextest where it is installed); they start what they need
 ifdef NEXTEST
