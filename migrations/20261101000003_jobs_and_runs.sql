@@ -76,6 +76,8 @@ CREATE INDEX runs_claim ON runs (queue, priority, run_after, id) WHERE state = '
 CREATE INDEX runs_leased ON runs (lease_until) WHERE state = 'leased';
 CREATE INDEX runs_by_job ON runs (job_name, created_at DESC);
 CREATE INDEX runs_by_time ON runs (created_at DESC, id DESC);
+-- Private queues (of commands that run runs themselves) are looked through every few seconds, however many runs are kept.
+CREATE INDEX runs_unfinished_by_queue ON runs (queue text_pattern_ops) WHERE state IN ('waiting_data', 'available', 'leased');
 CREATE INDEX runs_unfinished_by_job ON runs (job_id) WHERE state IN ('waiting_data', 'available', 'leased');
 
 -- A finished run never changes: results may be cited years later.

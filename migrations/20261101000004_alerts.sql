@@ -74,6 +74,8 @@ CREATE TABLE deliveries (
 -- Claims go channel by channel, so that a backlog of one channel is not read through for another.
 CREATE INDEX deliveries_due ON deliveries (queue, channel, next_attempt_at, id)
     WHERE state IN ('pending', 'retry', 'uncertain');
+CREATE INDEX deliveries_undelivered_by_queue ON deliveries (queue text_pattern_ops)
+    WHERE state IN ('pending', 'leased', 'retry', 'uncertain');
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state = 'leased';
 CREATE INDEX deliveries_by_time ON deliveries (created_at DESC, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id);

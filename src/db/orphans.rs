@@ -23,6 +23,7 @@ pub async fn adopt(pool: &PgPool) -> Result<Adopted, sqlx::Error> {
     let runs = sqlx::query!(
         "UPDATE runs SET queue = 'default'
           WHERE (queue LIKE 'here:%' OR queue LIKE 'backfill:%')
+            AND state IN ('waiting_data', 'available', 'leased')
             AND ((state = 'leased' AND lease_until < steward_now())
                  OR (state = 'available' AND greatest(run_after, created_at) < steward_now() - interval '1 minute'))"
     )
@@ -32,6 +33,7 @@ pub async fn adopt(pool: &PgPool) -> Result<Adopted, sqlx::Error> {
     let mut deliveries = sqlx::query!(
         "UPDATE deliveries SET queue = 'default'
           WHERE queue LIKE 'here:%'
+            AND state IN ('pending', 'leased', 'retry', 'uncertain')
             AND ((state = 'leased' AND lease_until < steward_now())
                  OR (state IN ('pending', 'retry', 'uncertain') AND next_attempt_at < steward_now() - interval '1 minute'))"
     )

@@ -67,7 +67,7 @@ fn a_column_of_another_type_is_reported_and_the_others_are_judged() {
 #[test]
 fn nothing_judged_is_not_no_drift() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("ids.csv"), "id\na1\nb2\nc3\nd4\ne5\nf6\n".repeat(1)).unwrap();
+    std::fs::write(dir.path().join("ids.csv"), "id\na1\nb2\nc3\nd4\ne5\nf6\n").unwrap();
     let text: String = (0..3000).map(|i| format!("id{i}\n")).collect();
     std::fs::write(dir.path().join("many.csv"), format!("id\n{text}")).unwrap();
     let output = bare(&["drift", "check", "--reference", "many.csv", "--current", "many.csv"])

@@ -244,11 +244,14 @@ fn what_next(dir: &Path, mail: &Path, webhooks: &Path, calls: usize, report: &re
         n => format!("\n{n} messages are still in the outbox; `steward serve` goes on sending them."),
     };
     let dir = dir.display();
+    // Whoever built it has no `steward` on the path.
+    let alias =
+        std::env::current_exe().map_or_else(|_| String::new(), |exe| format!("  alias steward={}\n", exe.display()));
     format!(
         "{runs} runs in {seconds:.1} s. {mails} emails lie in {mail}, {calls} webhook calls in {webhooks}.{undelivered}
 
 What next (the demo's database stays where it is):
-  export STEWARD__DATA_DIR={dir}
+{alias}  export STEWARD__DATA_DIR={dir}
   steward alerts list                     incidents; `alerts show ID` has the evidence
   steward runs list --limit 10            runs; `runs show ID` has every check
   steward jobs list                       the jobs and their next ticks
