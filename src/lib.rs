@@ -13,15 +13,17 @@
 //! | mathematics | [`stats`] | nothing of ours |
 //! | judgements | [`metrics`], [`drift`], [`ab`] | mathematics |
 //! | foundations with I/O | [`db`], [`storage`], [`queue`] | foundation |
-//! | domain | [`dataset`], [`registry`], [`schedule`], [`notify`] | all above |
+//! | domain | [`access`], [`dataset`], [`registry`], [`schedule`], [`notify`] | all above |
 //! | jobs | [`jobs`] | all above |
 //! | assembly | [`app`] | all above |
-//! | entrances | [`cli`] | all above |
+//! | entrances | [`api`], [`cli`] | all above |
 //!
 //! One home per foreign crate: statrs in `stats`, polars in `dataset`, object_store in `storage`, apalis in `queue`,
-//! croner in `schedule`, lettre and reqwest in `notify`.
+//! croner in `schedule`, lettre and reqwest in `notify`, axum, tower and utoipa in `api`.
 
 pub mod ab;
+pub mod access;
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod clock;

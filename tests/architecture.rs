@@ -17,10 +17,10 @@ const LAYERS: [(&str, &[&str], Uses); 8] = [
     ("mathematics", &["stats"], Uses::Nothing),
     ("judgements", &["metrics", "drift", "ab"], Uses::Layers(&["mathematics"])),
     ("foundations with I/O", &["db", "storage", "queue"], Uses::Layers(&["foundation"])),
-    ("domain", &["dataset", "registry", "schedule", "notify"], Uses::AllAbove),
+    ("domain", &["access", "dataset", "registry", "schedule", "notify"], Uses::AllAbove),
     ("jobs", &["jobs"], Uses::AllAbove),
     ("assembly", &["app"], Uses::AllAbove),
-    ("entrances", &["cli"], Uses::AllAbove),
+    ("entrances", &["api", "cli"], Uses::AllAbove),
 ];
 
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ use std::path::Path;
 use super::LoadedSettings;
 use super::layers::Origin;
 use super::problem::{Problem, suggest};
+use super::server::Authentication;
 
 /// What this module cannot know by itself.
 #[derive(Debug, Clone, Default)]
@@ -102,9 +103,32 @@ fn database(report: &mut Report<'_>) {
 
 fn server(report: &mut Report<'_>) {
     let listen = report.loaded.settings.server.listen.clone();
-    if listen.parse::<SocketAddr>().is_err() {
-        let hint = "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
-        report.add("server.listen", format!("{listen:?} is not an address"), Some(hint.to_owned()));
+    let authentication = report.loaded.settings.server.authentication;
+    match listen.parse::<SocketAddr>() {
+        Err(_) => {
+            let hint = "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+            report.add("server.listen", format!("{listen:?} is not an address"), Some(hint.to_owned()));
+        }
+        Ok(address) if !address.ip().is_loopback() && authentication == Authentication::None => {
+            let hint = "set server.authentication = \"tokens\" and make one with `steward token create`";
+            let message =
+                format!("{address} can be reached from other machines, and anybody there could promote models");
+            report.add("server.listen", message, Some(hint.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    let server = report.loaded.settings.server.clone();
+    report.at_least_one("server.max_body_bytes", server.max_body_bytes as u64);
+    report.at_least_one("server.max_json_depth", server.max_json_depth as u64);
+    report.at_least_one("server.request_timeout_seconds", server.request_timeout_seconds);
+    report.at_least_one("server.max_concurrent_requests", server.max_concurrent_requests as u64);
+    report.at_least_one("server.max_wait_seconds", server.max_wait_seconds);
+    report.at_least_one("server.idempotency_hours", u64::from(server.idempotency_hours));
+    let channels = &report.loaded.settings.notify.channels;
+    let missing: Vec<String> =
+        report.loaded.settings.registry.notify.iter().filter(|name| !channels.contains_key(*name)).cloned().collect();
+    for name in missing {
+        report.add("registry.notify", format!("there is no channel `{name}` under [notify.channels]"), None);
     }
 }
 

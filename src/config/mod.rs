@@ -15,6 +15,7 @@ pub mod notify;
 pub mod problem;
 #[cfg(test)]
 mod reference;
+pub mod registry;
 pub mod scheduler;
 pub mod secret;
 pub mod server;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub jobs: jobs::JobsSettings,
     /// `[server]`.
     pub server: server::ServerSettings,
+    /// `[registry]`.
+    pub registry: registry::RegistrySettings,
     /// `[worker]`.
     pub worker: worker::WorkerSettings,
     /// `[scheduler]`.

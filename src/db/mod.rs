@@ -6,6 +6,7 @@
 //! rule of the domain. Statements ask `steward_now()` for the time, never `now()`.
 
 pub mod ab_tests;
+pub mod audit;
 pub mod deliveries;
 pub mod embedded;
 pub mod incidents;

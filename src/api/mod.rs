@@ -1,0 +1,1 @@
+//! The REST API: what a program calls.
