@@ -166,6 +166,25 @@ ALTER TABLE model_validation_metrics
     ADD COLUMN dataset_digest text,
     ADD COLUMN created_by text;
 CREATE INDEX model_validation_metrics_by_time ON model_validation_metrics (model_name, model_version, created_at DESC, id DESC);
+CREATE INDEX model_validation_metrics_newest ON model_validation_metrics (model_name, created_at DESC, id DESC);
+
+-- The plan of an A/B test is agreed before the first row is seen: from the start on nobody changes it.
+CREATE FUNCTION model_ab_tests_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status <> 'draft'
+       AND (NEW.test_name, NEW.model_a_name, NEW.model_a_version, NEW.model_b_name, NEW.model_b_version, NEW.success_metric,
+            NEW.lower_is_better, NEW.traffic_split, NEW.min_samples, NEW.success_threshold, NEW.statistical_test,
+            NEW.significance_level, NEW.plan)
+           IS DISTINCT FROM
+           (OLD.test_name, OLD.model_a_name, OLD.model_a_version, OLD.model_b_name, OLD.model_b_version, OLD.success_metric,
+            OLD.lower_is_better, OLD.traffic_split, OLD.min_samples, OLD.success_threshold, OLD.statistical_test,
+            OLD.significance_level, OLD.plan) THEN
+        RAISE EXCEPTION 'the plan of A/B test % is frozen since its start', OLD.test_name USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER model_ab_tests_frozen BEFORE UPDATE ON model_ab_tests FOR EACH ROW EXECUTE FUNCTION model_ab_tests_frozen();
+CREATE INDEX model_ab_tests_newest ON model_ab_tests (created_at DESC, id DESC);
 
 -- Whoever waits for a version to change (long-poll) hears of it at once.
 CREATE FUNCTION model_registry_notify() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,6 +1,9 @@
 //! A/B tests and their looks: `model_ab_tests`, `model_ab_test_results`.
 //!
-//! A test row is made by the first run that names it; every evaluation is a look and is kept. Decides nothing.
+//! A test row is made by the first run that names it, or by whoever creates it ([`register`]); every evaluation is a look and
+//! is kept. Decides nothing.
+
+pub mod register;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -125,7 +128,8 @@ pub struct LookRow {
     pub reason: String,
     pub details: Value,
     pub window: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    pub run_id: Uuid,
+    /// None when the numbers were posted.
+    pub run_id: Option<Uuid>,
 }
 
 /// Stores a look and moves the test on: a first final decision is kept with its time, the horizon concludes the test.

@@ -9,6 +9,7 @@ pub mod ab_tests;
 pub mod audit;
 pub mod deliveries;
 pub mod embedded;
+pub mod idempotency;
 pub mod incidents;
 pub mod jobs;
 pub mod migrator;
@@ -20,6 +21,8 @@ pub mod replays;
 pub mod results;
 pub mod run_results;
 pub mod schedules;
+pub mod tokens;
+pub mod validation_metrics;
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,9 @@
 //! Uses `db`. A version that a run names and nobody registered is put into development, marked `auto_registered`;
 //! an existing row is never changed. Promotion, approvals and gates are not here yet.
 
+pub mod ab_tests;
+pub mod validation;
+
 use sqlx::PgConnection;
 use thiserror::Error;
 

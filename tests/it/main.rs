@@ -5,6 +5,9 @@
 // A test binary exports nothing, so `pub` between its modules says no more than `pub(crate)`.
 #![allow(unreachable_pub)]
 
+mod ab_tests;
+mod access;
+mod audit;
 mod bad_input;
 mod dataset;
 mod demo;
@@ -17,3 +20,4 @@ mod processes;
 mod queue;
 mod schedule;
 mod support;
+mod validation;

@@ -181,7 +181,7 @@ fn row(evaluation: &Evaluation, details: serde_json::Value, context: &Context) -
         reason: evaluation.sentence(),
         details,
         window: context.window,
-        run_id: context.run.id,
+        run_id: Some(context.run.id),
     }
 }
 

@@ -1,0 +1,249 @@
+//! A/B tests that people create, start and end; and reading tests and their looks. Statements only.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::TestPlan;
+
+/// A test with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)] // the columns of the specification's table, of the same names
+pub struct TestRow {
+    pub id: Uuid,
+    pub test_name: String,
+    pub model_a_name: String,
+    pub model_a_version: String,
+    pub model_b_name: String,
+    pub model_b_version: String,
+    pub success_metric: String,
+    pub lower_is_better: bool,
+    pub traffic_split: f64,
+    pub min_samples: i64,
+    pub success_threshold: f64,
+    pub statistical_test: String,
+    pub significance_level: f64,
+    pub status: String,
+    pub decision: Option<String>,
+    pub winner: Option<String>,
+    pub plan: Value,
+    pub created_by: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub decided_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Looks taken so far.
+    pub looks: i32,
+}
+
+/// A look at a test as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)] // the columns of the specification's table, of the same names
+pub struct ResultRow {
+    pub id: Uuid,
+    pub test_id: Uuid,
+    pub look: i32,
+    pub n_a: i64,
+    pub n_b: i64,
+    pub mean_a: Option<f64>,
+    pub mean_b: Option<f64>,
+    pub absolute_difference: Option<f64>,
+    pub difference_low: Option<f64>,
+    pub difference_high: Option<f64>,
+    pub relative_improvement: Option<f64>,
+    pub statistic: Option<f64>,
+    pub degrees_of_freedom: Option<f64>,
+    pub p_value: Option<f64>,
+    pub log10_p_value: Option<f64>,
+    pub is_significant: bool,
+    pub meets_threshold: bool,
+    pub decision: String,
+    pub winner: Option<String>,
+    pub reason: String,
+    pub details: Value,
+    pub window_start: Option<DateTime<Utc>>,
+    pub window_end: Option<DateTime<Utc>>,
+    pub run_id: Option<Uuid>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Inserts a draft; none when the name is taken.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn insert(conn: &mut PgConnection, plan: &TestPlan, created_by: &str) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "INSERT INTO model_ab_tests (id, test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric,
+             lower_is_better, traffic_split, min_samples, success_threshold, statistical_test, significance_level, plan,
+             created_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         ON CONFLICT (test_name) DO NOTHING
+         RETURNING id",
+        Uuid::now_v7(),
+        plan.test_name,
+        plan.model_a.0,
+        plan.model_a.1,
+        plan.model_b.0,
+        plan.model_b.1,
+        plan.success_metric,
+        plan.lower_is_better,
+        plan.traffic_split,
+        plan.min_samples,
+        plan.success_threshold,
+        plan.statistical_test,
+        plan.significance_level,
+        plan.plan,
+        created_by,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Locks a test for this transaction; whether it is there.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query!("SELECT id FROM model_ab_tests WHERE id = $1 FOR UPDATE", id).fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// The test of that id.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<TestRow>, sqlx::Error> {
+    sqlx::query_as!(
+        TestRow,
+        r#"SELECT id, test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric, lower_is_better,
+                  traffic_split, min_samples, success_threshold, statistical_test, significance_level, status, decision, winner,
+                  plan, created_by, created_at, started_at, decided_at, ended_at,
+                  (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
+             FROM model_ab_tests t WHERE id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Tests, newest first, after the one at `before`.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn list(
+    pool: &PgPool,
+    status: Option<&str>,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<TestRow>, sqlx::Error> {
+    sqlx::query_as!(
+        TestRow,
+        r#"SELECT id, test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric, lower_is_better,
+                  traffic_split, min_samples, success_threshold, statistical_test, significance_level, status, decision, winner,
+                  plan, created_by, created_at, started_at, decided_at, ended_at,
+                  (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
+             FROM model_ab_tests t
+            WHERE ($1::text IS NULL OR status = $1) AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
+            ORDER BY created_at DESC, id DESC
+            LIMIT $4"#,
+        status,
+        before.map(|b| b.0),
+        before.map(|b| b.1),
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// The looks at a test after look number `after`, oldest first.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn results(pool: &PgPool, test_id: Uuid, after: i32, limit: i64) -> Result<Vec<ResultRow>, sqlx::Error> {
+    sqlx::query_as!(
+        ResultRow,
+        "SELECT id, test_id, look, n_a, n_b, mean_a, mean_b, absolute_difference, difference_low, difference_high,
+                relative_improvement, statistic, degrees_of_freedom, p_value, log10_p_value, is_significant, meets_threshold,
+                decision, winner, reason, details, window_start, window_end, run_id, created_at
+           FROM model_ab_test_results WHERE test_id = $1 AND look > $2 ORDER BY look LIMIT $3",
+        test_id,
+        after,
+        limit
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// One look.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn result(conn: &mut PgConnection, test_id: Uuid, look: i32) -> Result<ResultRow, sqlx::Error> {
+    sqlx::query_as!(
+        ResultRow,
+        "SELECT id, test_id, look, n_a, n_b, mean_a, mean_b, absolute_difference, difference_low, difference_high,
+                relative_improvement, statistic, degrees_of_freedom, p_value, log10_p_value, is_significant, meets_threshold,
+                decision, winner, reason, details, window_start, window_end, run_id, created_at
+           FROM model_ab_test_results WHERE test_id = $1 AND look = $2",
+        test_id,
+        look
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Looks at a test in which both arms had enough rows to decide.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn spent_looks(conn: &mut PgConnection, test_id: Uuid, min_samples: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM model_ab_test_results WHERE test_id = $1 AND least(n_a, n_b) >= $2"#,
+        test_id,
+        min_samples
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Starts a draft with its plan as it is from now on.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn start(conn: &mut PgConnection, id: Uuid, plan: &Value) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE model_ab_tests SET status = 'running', plan = $2, started_at = steward_now() WHERE id = $1",
+        id,
+        plan
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves a test to another state; `ended` also notes the end, and a decision when there is none yet.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn set_status(
+    conn: &mut PgConnection,
+    id: Uuid,
+    status: &str,
+    ended: bool,
+    decision: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE model_ab_tests
+            SET status = $2, ended_at = CASE WHEN $3 THEN steward_now() ELSE ended_at END, decision = coalesce(decision, $4)
+          WHERE id = $1",
+        id,
+        status,
+        ended,
+        decision
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! A/B tests that people create, start, feed with results and end.
+//!
+//! Uses `db`, and `ab` for every judgement. What holds: draft -> running <-> paused -> concluded | cancelled, each step under a
+//! lock of the row; the plan is frozen at the start (the database refuses changes); a look that the plan does not know can
+//! never be significant; looks before both arms have their rows decide nothing and use nothing up. Nothing is promoted
+//! by itself. Tests that a job declares are the same rows; their evaluation stands in `jobs`.
+
+mod evaluate;
+mod new_test;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+pub use crate::db::ab_tests::register::{ResultRow, TestRow};
+pub use evaluate::{Observations, evaluate};
+pub use new_test::{NewTest, create};
+
+use super::validation::{self, FieldProblem};
+use crate::db::ab_tests::register;
+use crate::db::audit::{self, Actor, Event, Outcome};
+
+/// The specification's words for where a test stands.
+pub const STATUSES: [&str; 5] = ["draft", "running", "paused", "concluded", "cancelled"];
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields are wrong (422).
+    #[error("{}", .0.iter().map(|p| format!("{}: {}", p.pointer, p.detail)).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldProblem>),
+    /// No such test (404).
+    #[error("there is no A/B test {0}")]
+    NotFound(Uuid),
+    /// The name is taken (409).
+    #[error("there is an A/B test named `{0}` already; names are used once, choose another")]
+    Exists(String),
+    /// The test is in another state than the action needs (409).
+    #[error("A/B test `{test}` is {status}: it cannot be {wanted}; {hint}")]
+    State {
+        /// The test.
+        test: String,
+        /// Where it stands.
+        status: String,
+        /// What was asked for, as a participle.
+        wanted: &'static str,
+        /// What to do.
+        hint: String,
+    },
+    /// One of the versions is unknown or deleted (as the error inside says).
+    #[error(transparent)]
+    Version(validation::Error),
+    /// The database (503).
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Error {
+    /// The stable word for it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_field",
+            Self::NotFound(_) => "ab_test_not_found",
+            Self::Exists(_) => "ab_test_exists",
+            Self::State { .. } => "ab_test_state",
+            Self::Version(error) => error.code(),
+            Self::Database(_) => "database_error",
+        }
+    }
+
+    /// The fields that are wrong; empty for every other error.
+    #[must_use]
+    pub fn problems(&self) -> &[FieldProblem] {
+        match self {
+            Self::Invalid(problems) => problems,
+            Self::Version(error) => error.problems(),
+            _ => &[],
+        }
+    }
+}
+
+impl From<validation::Error> for Error {
+    fn from(error: validation::Error) -> Self {
+        match error {
+            validation::Error::Database(error) => Self::Database(error),
+            validation::Error::Invalid(problems) => Self::Invalid(problems),
+            error => Self::Version(error),
+        }
+    }
+}
+
+/// The test of that id.
+///
+/// # Errors
+/// [`Error::NotFound`], the database's.
+pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<TestRow, Error> {
+    register::get(conn, id).await?.ok_or(Error::NotFound(id))
+}
+
+/// Tests, newest first, after the one at `before`; only those with that status, when one is given.
+///
+/// # Errors
+/// [`Error::Invalid`] for an unknown status, the database's.
+pub async fn list(
+    pool: &PgPool,
+    status: Option<&str>,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<TestRow>, Error> {
+    if let Some(status) = status.filter(|status| !STATUSES.contains(status)) {
+        let detail = format!("there is no status {status:?}; choose one of {}", STATUSES.join(", "));
+        return Err(Error::Invalid(vec![FieldProblem { item: 0, pointer: "/status".to_owned(), detail }]));
+    }
+    Ok(register::list(pool, status, before, limit).await?)
+}
+
+/// The looks at a test after look number `after`, oldest first.
+///
+/// # Errors
+/// [`Error::NotFound`], the database's.
+pub async fn results(pool: &PgPool, id: Uuid, after: i32, limit: i64) -> Result<Vec<ResultRow>, Error> {
+    let mut conn = pool.acquire().await?;
+    get(&mut conn, id).await?;
+    drop(conn);
+    Ok(register::results(pool, id, after, limit).await?)
+}
+
+/// Starts a draft: its plan is frozen from here on.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::State`] unless it is a draft, a version deleted meanwhile, the database's.
+pub async fn start(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<TestRow, Error> {
+    let test = in_state(conn, id, &["draft"], "started").await?;
+    for (name, version) in [(&test.model_a_name, &test.model_a_version), (&test.model_b_name, &test.model_b_version)] {
+        validation::known_version(conn, name, version, false).await?;
+    }
+    let mut plan = test.plan.clone();
+    if let Some(fields) = plan.as_object_mut() {
+        fields.insert("frozen_by".to_owned(), json!(actor.name));
+    }
+    register::start(conn, id, &plan).await?;
+    changed(conn, id, "ab_test.started", json!({ "plan": plan, "traffic_split": test.traffic_split }), actor).await
+}
+
+/// Pauses a running test: nothing is evaluated until it is resumed.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::State`] unless it is running, the database's.
+pub async fn pause(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<TestRow, Error> {
+    in_state(conn, id, &["running"], "paused").await?;
+    register::set_status(conn, id, "paused", false, None).await?;
+    changed(conn, id, "ab_test.paused", json!({}), actor).await
+}
+
+/// Resumes a paused test.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::State`] unless it is paused, the database's.
+pub async fn resume(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<TestRow, Error> {
+    in_state(conn, id, &["paused"], "resumed").await?;
+    register::set_status(conn, id, "running", false, None).await?;
+    changed(conn, id, "ab_test.resumed", json!({}), actor).await
+}
+
+/// Gives a test up: it has no decision but the one it may have reached.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::State`] when it has ended, the database's.
+pub async fn cancel(conn: &mut PgConnection, id: Uuid, reason: Option<&str>, actor: &Actor) -> Result<TestRow, Error> {
+    in_state(conn, id, &["draft", "running", "paused"], "cancelled").await?;
+    register::set_status(conn, id, "cancelled", true, None).await?;
+    changed(conn, id, "ab_test.cancelled", json!({ "reason": reason }), actor).await
+}
+
+/// Ends a test with the decision that it reached; without one it says neither.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::State`] unless it is running or paused, the database's.
+pub async fn conclude(
+    conn: &mut PgConnection,
+    id: Uuid,
+    reason: Option<&str>,
+    actor: &Actor,
+) -> Result<TestRow, Error> {
+    in_state(conn, id, &["running", "paused"], "concluded").await?;
+    register::set_status(conn, id, "concluded", true, Some("INCONCLUSIVE")).await?;
+    let test = get(conn, id).await?;
+    let detail = json!({ "reason": reason, "decision": test.decision, "winner": test.winner });
+    changed(conn, id, "ab_test.concluded", detail, actor).await
+}
+
+/// The arm that serves a unit (a user, a session): `a` or `b`. The same answer every time; when the split changes, only as many
+/// units move as must.
+#[must_use]
+pub fn assign(test: &TestRow, unit_id: &str) -> char {
+    // Tests that a job made have no seed: their id is one.
+    let seed =
+        test.plan.get("seed").and_then(serde_json::Value::as_str).map_or_else(|| test.id.to_string(), str::to_owned);
+    let mut hasher = Sha256::new();
+    hasher.update(seed.as_bytes());
+    hasher.update([0]);
+    hasher.update(unit_id.as_bytes());
+    let digest = hasher.finalize();
+    let mut first = [0_u8; 8];
+    first.copy_from_slice(&digest[..8]);
+    // 53 bits are what a double holds exactly.
+    let place = (u64::from_be_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64;
+    if place < test.traffic_split { 'b' } else { 'a' }
+}
+
+/// The test, locked, in one of these states.
+async fn in_state(conn: &mut PgConnection, id: Uuid, states: &[&str], wanted: &'static str) -> Result<TestRow, Error> {
+    if !register::lock(conn, id).await? {
+        return Err(Error::NotFound(id));
+    }
+    let test = get(conn, id).await?;
+    if states.contains(&test.status.as_str()) {
+        return Ok(test);
+    }
+    let hint = match test.status.as_str() {
+        "draft" => "start it first".to_owned(),
+        "paused" => "resume it first".to_owned(),
+        "running" if wanted == "started" => "it has been started already".to_owned(),
+        "running" => "it is not paused".to_owned(),
+        _ => "it has ended; create a new one".to_owned(),
+    };
+    Err(Error::State { test: test.test_name, status: test.status, wanted, hint })
+}
+
+/// Records the change and answers the test as it is now.
+async fn changed(
+    conn: &mut PgConnection,
+    id: Uuid,
+    action: &str,
+    detail: serde_json::Value,
+    actor: &Actor,
+) -> Result<TestRow, Error> {
+    let test = get(conn, id).await?;
+    let mut detail = detail;
+    if let Some(fields) = detail.as_object_mut() {
+        fields.insert("test_name".to_owned(), json!(test.test_name));
+    }
+    let event =
+        Event { actor, action, outcome: Outcome::Done, subject_kind: "ab_test", subject: &id.to_string(), detail };
+    audit::append(conn, &event).await?;
+    Ok(test)
+}
