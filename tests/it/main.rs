@@ -15,5 +15,6 @@ mod notify;
 mod platform;
 mod processes;
 mod queue;
+mod registry;
 mod schedule;
 mod support;
