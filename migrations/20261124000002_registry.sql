@@ -48,13 +48,19 @@ ALTER TABLE model_registry
 
 -- Build metadata cannot make a second row.
 CREATE UNIQUE INDEX model_registry_by_precedence ON model_registry (model_name, precedence DESC);
+-- `latest`, in any stage; then lists and searches, newest first. Not partial: statements that ask for tombstones too use them.
 CREATE INDEX model_registry_latest ON model_registry (model_name, is_prerelease, precedence DESC)
     WHERE stage <> 'archived' AND deleted_at IS NULL;
-CREATE INDEX model_registry_newest ON model_registry (created_at DESC, id DESC) WHERE deleted_at IS NULL;
-CREATE INDEX model_registry_newest_by_name ON model_registry (model_name, created_at DESC, id DESC) WHERE deleted_at IS NULL;
-CREATE INDEX model_registry_newest_by_stage ON model_registry (stage, created_at DESC, id DESC) WHERE deleted_at IS NULL;
-CREATE INDEX model_registry_by_prefix ON model_registry (model_name COLLATE "C", precedence DESC) WHERE deleted_at IS NULL;
-CREATE INDEX model_registry_tags ON model_registry USING gin (tags jsonb_path_ops) WHERE deleted_at IS NULL;
+CREATE INDEX model_registry_latest_by_stage ON model_registry (model_name, stage, is_prerelease, precedence DESC)
+    WHERE deleted_at IS NULL;
+CREATE INDEX model_registry_newest ON model_registry (created_at DESC, id DESC);
+DROP INDEX model_registry_by_time;
+CREATE INDEX model_registry_newest_by_name ON model_registry (model_name, created_at DESC, id DESC);
+CREATE INDEX model_registry_newest_by_stage ON model_registry (stage, created_at DESC, id DESC);
+CREATE INDEX model_registry_newest_by_owner ON model_registry (owner, created_at DESC, id DESC);
+CREATE INDEX model_registry_newest_by_creator ON model_registry (created_by, created_at DESC, id DESC);
+CREATE INDEX model_registry_by_prefix ON model_registry (model_name COLLATE "C");
+CREATE INDEX model_registry_tags ON model_registry USING gin (tags jsonb_path_ops);
 
 -- What was registered stays what it was. A row that was registered automatically knows next to nothing and is completed by the
 -- registration that comes after it; a digest, once known, never changes.
@@ -185,6 +191,9 @@ BEGIN
 END $$;
 CREATE TRIGGER model_ab_tests_frozen BEFORE UPDATE ON model_ab_tests FOR EACH ROW EXECUTE FUNCTION model_ab_tests_frozen();
 CREATE INDEX model_ab_tests_newest ON model_ab_tests (created_at DESC, id DESC);
+
+-- A gate asks for the live incidents of a version.
+CREATE INDEX incidents_live_by_model ON incidents (model_name, model_version) WHERE state <> 'resolved';
 
 -- Whoever waits for a version to change (long-poll) hears of it at once.
 CREATE FUNCTION model_registry_notify() RETURNS trigger LANGUAGE plpgsql AS $$

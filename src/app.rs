@@ -15,6 +15,7 @@ use crate::db::{self, Database};
 use crate::jobs::{runner::Runner, ticks::DocumentRuns};
 use crate::notify::{self, Channels, Dispatcher};
 use crate::queue;
+use crate::registry;
 use crate::schedule;
 use crate::storage::Storage;
 
@@ -72,6 +73,12 @@ impl App {
         let storage = Storage::new(&settings.storage);
         let database = Arc::new(db::connect(&settings.database, &settings.data_dir, &clock).await?);
         Ok(Self { settings, clock, database, storage, channels })
+    }
+
+    /// What the registry's decisions are made with.
+    #[must_use]
+    pub fn registry_setup(&self) -> registry::Setup<'_> {
+        registry::Setup { settings: &self.settings.registry, channels: &self.channels }
     }
 
     /// The queue's handler over this program's parts.

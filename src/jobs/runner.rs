@@ -14,6 +14,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::clock::SharedClock;
 use crate::config::Settings;
+use crate::db::audit::Actor;
 use crate::db::{ab_tests, results};
 use crate::jobs::document::JobDocument;
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
@@ -108,14 +109,14 @@ impl Runner {
         conn: &mut PgConnection,
         document: &JobDocument,
     ) -> Result<Option<(String, String)>, JobError> {
-        let auto_register = self.settings.enable_model_registry;
+        let setup = registry::Setup { settings: &self.settings.registry, channels: &self.channels };
+        let worker = Actor::system("worker");
+        let auto = self.settings.enable_model_registry.then_some(&worker);
         if let Some(ab) = &document.ab_test {
             // A test is about its two arms; which version is in production does not matter to it.
             for arm in [&ab.control, &ab.treatment] {
                 if let Some(name) = arm.model.as_ref().or(document.model.as_ref().map(|m| &m.name)) {
-                    registry::resolve(conn, name, Wanted::Version(&arm.version), auto_register)
-                        .await
-                        .map_err(unknown)?;
+                    registry::resolve(conn, setup, name, Wanted::Version(&arm.version), auto).await.map_err(unknown)?;
                 }
             }
             return Ok(None);
@@ -126,7 +127,7 @@ impl Runner {
             (None, Some(stage)) => Wanted::Stage(stage),
             (None, None) => Wanted::Stage("production"),
         };
-        let version = registry::resolve(conn, &model.name, wanted, auto_register).await.map_err(unknown)?;
+        let version = registry::resolve(conn, setup, &model.name, wanted, auto).await.map_err(unknown)?;
         Ok(Some((model.name.clone(), version)))
     }
 
@@ -239,6 +240,7 @@ fn database(error: sqlx::Error) -> JobError {
 fn unknown(error: registry::Error) -> JobError {
     match error {
         registry::Error::Database(error) => database(error),
+        registry::Error::Notify(error) => database(error.into_sqlx()),
         other => JobError::permanent("unknown_model", other.to_string()),
     }
 }

@@ -135,7 +135,7 @@ pub async fn results(pool: &PgPool, id: Uuid, after: i32, limit: i64) -> Result<
 pub async fn start(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<TestRow, Error> {
     let test = in_state(conn, id, &["draft"], "started").await?;
     for (name, version) in [(&test.model_a_name, &test.model_a_version), (&test.model_b_name, &test.model_b_version)] {
-        validation::known_version(conn, name, version, false).await?;
+        validation::known_version(conn, name, version, None).await?;
     }
     let mut plan = test.plan.clone();
     if let Some(fields) = plan.as_object_mut() {

@@ -1,76 +1,61 @@
-//! Model versions: which one a job means, and registering those that are used before anybody registered them.
+//! The registry of model versions: what there is, in which stage, who put it there, and what allowed it.
 //!
-//! Uses `db`. A version that a run names and nobody registered is put into development, marked `auto_registered`;
-//! an existing row is never changed. Promotion, approvals and gates are not here yet.
+//! Every function that changes something takes the caller's transaction, takes the model's lock first, writes the history
+//! and then its event of the audit trail. What holds: exactly one version of a model is in production, whoever races;
+//! what was registered never changes; every period of every version is in the history without a gap; a version number is
+//! never used twice. The caller's transaction is READ COMMITTED (PostgreSQL's default): what is read behind the lock must
+//! be what the holder before has written.
+//!
+//! Uses `db`, `notify` and the judgements; knows nothing of HTTP, of the command line, or of jobs. Who may call is
+//! decided by the caller (`access`); who may approve, and what a promotion needs, is decided here.
 
 pub mod ab_tests;
+mod aliases;
+mod approvals;
+mod cards;
+mod change;
+mod check;
+mod error;
+mod fields;
+pub mod gates;
+mod history;
+mod lookup;
+pub mod policy;
+mod promote;
+mod read;
+mod register;
+mod stage;
+mod told;
+pub mod version;
 pub mod validation;
 
-use sqlx::PgConnection;
-use thiserror::Error;
+pub use crate::db::model_approvals::{ApprovalRow, PolicyRow};
+pub use crate::db::model_history::HistoryRow;
+pub use crate::db::model_names::{AliasRow, CardRow};
+pub use crate::db::models::ModelVersion;
+pub use aliases::{alias_list, remove_alias, resolve_alias, set_alias};
+pub use approvals::{Approval, ApprovalState, Stale, approvals, approve, withdraw};
+pub use cards::{add_card, card, card_editions};
+pub use change::{Patch, change, delete};
+pub use check::{PromotionCheck, promotion_check};
+pub use error::{Denial, Error, FieldError, record_denial};
+pub use gates::GateAnswer;
+pub use history::{history, in_production_at};
+pub use lookup::{Wanted, resolve};
+pub use policy::{Policy, PolicyInForce};
+pub use promote::{Promoted, Promotion, promote, rollback};
+pub use read::{Cursor, ListFilter, Order, get, latest, list};
+pub use register::{AutoRegistered, NewVersion, Registered, auto_register, register};
+pub use stage::Stage;
 
-use crate::db::models::{self, NewModel};
+use crate::config::registry::RegistrySettings;
+use crate::notify::Channels;
 
-/// What can go wrong.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// A job asks for the version in a stage, and there is none.
-    #[error("model `{name}` has no version in stage `{stage}`; register or promote one, or name a version in the job")]
-    NothingInStage {
-        /// The model.
-        name: String,
-        /// The stage.
-        stage: String,
-    },
-    /// The database.
-    #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
-}
-
-/// Which version of a model is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted<'a> {
-    /// This one.
-    Version(&'a str),
-    /// Whichever is in this stage now.
-    Stage(&'a str),
-}
-
-/// The version that is meant; an unknown one is registered in development when `auto_register` says so.
-///
-/// # Errors
-/// [`Error::NothingInStage`], or the database's.
-pub async fn resolve(
-    conn: &mut PgConnection,
-    name: &str,
-    wanted: Wanted<'_>,
-    auto_register: bool,
-) -> Result<String, Error> {
-    match wanted {
-        Wanted::Stage(stage) => models::version_in_stage(conn, name, stage)
-            .await?
-            .ok_or_else(|| Error::NothingInStage { name: name.to_owned(), stage: stage.to_owned() }),
-        Wanted::Version(version) => {
-            if auto_register {
-                let made = models::register(
-                    conn,
-                    &NewModel {
-                        model_name: name.to_owned(),
-                        version: version.to_owned(),
-                        stage: "development".to_owned(),
-                        description: Some("registered automatically when a run first named it".to_owned()),
-                        hyperparameters: serde_json::json!({}),
-                        training_metadata: serde_json::json!({}),
-                        auto_registered: true,
-                        ..NewModel::default()
-                    },
-                )
-                .await?;
-                if made {
-                    tracing::info!(model = name, version, "registered an unknown model version in development");
-                }
-            }
-            Ok(version.to_owned())
-        }
-    }
+/// What the registry's decisions are made with.
+#[derive(Clone, Copy)]
+pub struct Setup<'a> {
+    /// The policy of models that have none, and whom the registry tells.
+    pub settings: &'a RegistrySettings,
+    /// The channels that can be told.
+    pub channels: &'a Channels,
 }

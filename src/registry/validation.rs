@@ -19,7 +19,7 @@ pub use evaluate::{Averaging, Classification, Evaluation, Regression, Target};
 
 pub(super) use checks::metric_name as checks_of_metric_name;
 
-use super::Wanted;
+use super::Setup;
 use crate::db::audit::{self, Actor, Event, Outcome};
 use crate::db::validation_metrics;
 
@@ -108,7 +108,7 @@ pub async fn log(
     conn: &mut PgConnection,
     metrics: &[NewMetric],
     actor: &Actor,
-    auto_register: bool,
+    auto: Option<Setup<'_>>,
 ) -> Result<Vec<Metric>, Error> {
     checks::all(metrics)?;
     let mut metrics = metrics.to_vec();
@@ -118,7 +118,7 @@ pub async fn log(
     versions.sort();
     versions.dedup();
     for (name, version) in &versions {
-        let registered = known_version(conn, name, version, auto_register).await?;
+        let registered = known_version(conn, name, version, auto.map(|setup| (setup, actor))).await?;
         for metric in metrics.iter_mut().filter(|m| m.model_name == *name && m.model_version == *version) {
             metric.model_version.clone_from(&registered);
         }
@@ -151,7 +151,7 @@ fn subject(metric: &NewMetric) -> String {
 }
 
 /// The version as it is registered (build metadata does not make another one); an unknown one is registered in
-/// development when `auto_register` says so.
+/// development where `auto` says with what, and by whom.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Deleted`], [`Error::Invalid`] for what could not be registered, the database's.
@@ -159,7 +159,7 @@ pub async fn known_version(
     conn: &mut PgConnection,
     name: &str,
     version: &str,
-    auto_register: bool,
+    auto: Option<(Setup<'_>, &Actor)>,
 ) -> Result<String, Error> {
     let not_found = || Error::NotFound { name: name.to_owned(), version: version.to_owned() };
     // No name or version has a NUL, and PostgreSQL's text cannot hold one.
@@ -177,20 +177,17 @@ pub async fn known_version(
     match found {
         Some(row) if row.deleted => Err(Error::Deleted { name: name.to_owned(), version: version.to_owned() }),
         Some(row) => Ok(row.version),
-        None if !auto_register => Err(not_found()),
         None => {
+            let Some((setup, actor)) = auto else { return Err(not_found()) };
             if let Some(problem) = checks::model_name(name) {
                 return Err(Error::field("/model_name", problem));
             }
             if semver::Version::parse(version).is_err() || version.len() > 128 {
-                return Err(Error::field(
-                    "/model_version",
-                    format!(
-                        "{version:?} is no semantic version such as 1.4.0 or 2.0.0-rc.1, so it cannot be registered"
-                    ),
-                ));
+                let detail = format!("{version:?} is no semantic version such as 1.4.0 or 2.0.0-rc.1, so it cannot be registered");
+                return Err(Error::field("/model_version", detail));
             }
-            Ok(super::resolve(conn, name, Wanted::Version(version), true).await?)
+            super::auto_register(conn, setup, name, version, None, actor).await?;
+            Ok(version.to_owned())
         }
     }
 }

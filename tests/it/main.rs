@@ -18,6 +18,7 @@ mod notify;
 mod platform;
 mod processes;
 mod queue;
+mod registry;
 mod schedule;
 mod support;
 mod validation;

@@ -19,10 +19,11 @@ use crate::app::{App, Roles};
 use crate::clock::{SimulatedClock, SystemClock};
 use crate::config::Settings;
 use crate::config::smtp::SmtpTransport;
-use crate::db::models::{self, NewModel};
+use crate::db::audit::Actor;
 use crate::db::{self, overview};
 use crate::jobs;
 use crate::jobs::replay::{self, Finished, Stage};
+use crate::registry::{self, NewVersion, Promotion};
 
 mod receiver;
 mod story;
@@ -105,7 +106,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let present = App::start(settings.clone(), Arc::new(SystemClock)).await?;
 
     output::say("2. Registering the models and applying the job files ...");
-    register_models(&present.database.pool).await?;
+    register_models(&present).await?;
     jobs::store::apply_dir(&present.database.pool, &present.clock, &present.settings, &args.jobs).await?;
     let all = jobs::store::active(&present.database.pool).await?;
 
@@ -159,20 +160,19 @@ fn demo_settings(mut settings: Settings, url: &str, mail: &Path) -> Settings {
     settings
 }
 
-async fn register_models(pool: &PgPool) -> anyhow::Result<()> {
-    let mut conn = pool.acquire().await?;
+async fn register_models(app: &App) -> anyhow::Result<()> {
     let models = [
         (
             "flight_delay",
             "1.0.0",
-            "production",
+            registry::Stage::Production,
             "Arrives more than 15 minutes late? Logistic regression on the schedule.",
             json!(["hour", "distance", "carrier", "origin"]),
         ),
         (
             "flight_delay",
             "2.0.0",
-            "staging",
+            registry::Stage::Staging,
             "The same on schedule and weather, trained in winter.",
             json!([
                 "hour",
@@ -190,7 +190,7 @@ async fn register_models(pool: &PgPool) -> anyhow::Result<()> {
         (
             "arrival_delay",
             "1.0.0",
-            "production",
+            registry::Stage::Production,
             "Minutes of delay at arrival: linear regression on schedule and weather.",
             json!([
                 "hour",
@@ -206,23 +206,26 @@ async fn register_models(pool: &PgPool) -> anyhow::Result<()> {
             ]),
         ),
     ];
+    let (data_scientist, setup) = (Actor::local("demo"), app.registry_setup());
     for (name, version, stage, description, features) in models {
-        models::register(
-            &mut conn,
-            &NewModel {
-                model_name: name.to_owned(),
-                version: version.to_owned(),
-                stage: stage.to_owned(),
-                description: Some(description.to_owned()),
-                training_data_path: Some("data/flights/month=2013-0[1-3].parquet".to_owned()),
-                hyperparameters: json!({}),
-                training_metadata: json!({ "trained_on": "January to March 2013", "features": features }),
-                created_by: Some("demo".to_owned()),
-                approved_by: (stage != "development").then(|| "demo".to_owned()),
-                ..NewModel::default()
-            },
-        )
-        .await?;
+        let mut tx = app.database.pool.begin().await?;
+        let new = NewVersion {
+            model_name: name.to_owned(),
+            version: version.to_owned(),
+            description: Some(description.to_owned()),
+            training_data_path: Some("data/flights/month=2013-0[1-3].parquet".to_owned()),
+            training_metadata: json!({ "trained_on": "January to March 2013", "features": features }),
+            ..NewVersion::default()
+        };
+        registry::register(&mut tx, setup, &new, &data_scientist).await?;
+        let promotion = Promotion {
+            may_approve: true,
+            approved_by: Some("demo-reviewer".to_owned()),
+            reason: Some("the demo begins with it".to_owned()),
+            ..Promotion::default()
+        };
+        registry::promote(&mut tx, setup, name, version, stage, &promotion, &data_scientist).await?;
+        tx.commit().await?;
     }
     Ok(())
 }

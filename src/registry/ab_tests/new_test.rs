@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
 
+use super::super::Setup;
 use super::super::validation::{FieldProblem, checks_of_metric_name, known_version};
 use super::{Error, TestRow, changed};
 use crate::ab;
@@ -79,7 +80,7 @@ fn one() -> u32 {
 pub async fn create(
     conn: &mut PgConnection,
     new: &NewTest,
-    auto_register: bool,
+    auto: Option<Setup<'_>>,
     actor: &Actor,
 ) -> Result<TestRow, Error> {
     let problems = problems(new);
@@ -91,7 +92,7 @@ pub async fn create(
         ("/model_b", new.model_b_name.as_str(), new.model_b_version.clone()),
     ];
     for (pointer, name, version) in &mut versions {
-        *version = known_version(conn, name, version, auto_register).await.map_err(|error| {
+        *version = known_version(conn, name, version, auto.map(|setup| (setup, actor))).await.map_err(|error| {
             let mut error = Error::from(error);
             if let Error::Invalid(problems) = &mut error {
                 for problem in problems {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
+use super::super::Setup;
 use super::{Error, Metric, NewMetric, log};
 use crate::db::audit::Actor;
 use crate::metrics::{self, Column, Rows, RowsError, Task};
@@ -187,10 +188,10 @@ pub async fn evaluate_classification(
     target: &Target,
     input: &Classification,
     actor: &Actor,
-    auto_register: bool,
+    auto: Option<Setup<'_>>,
 ) -> Result<Evaluation, Error> {
     let evaluation = input.compute()?;
-    log_evaluation(conn, target, Task::Classification, evaluation, actor, auto_register).await
+    log_evaluation(conn, target, Task::Classification, evaluation, actor, auto).await
 }
 
 /// Computes and logs the metrics of a regressor.
@@ -202,10 +203,10 @@ pub async fn evaluate_regression(
     target: &Target,
     input: &Regression,
     actor: &Actor,
-    auto_register: bool,
+    auto: Option<Setup<'_>>,
 ) -> Result<Evaluation, Error> {
     let evaluation = input.compute()?;
-    log_evaluation(conn, target, Task::Regression, evaluation, actor, auto_register).await
+    log_evaluation(conn, target, Task::Regression, evaluation, actor, auto).await
 }
 
 /// Logs what was computed.
@@ -218,10 +219,10 @@ pub async fn log_evaluation(
     task: Task,
     mut evaluation: Evaluation,
     actor: &Actor,
-    auto_register: bool,
+    auto: Option<Setup<'_>>,
 ) -> Result<Evaluation, Error> {
     let rows: Vec<NewMetric> = evaluation.details.iter().map(|value| row(target, task, value, &evaluation)).collect();
-    evaluation.logged = log(conn, &rows, actor, auto_register).await?;
+    evaluation.logged = log(conn, &rows, actor, auto).await?;
     Ok(evaluation)
 }
 
