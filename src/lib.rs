@@ -19,7 +19,8 @@
 //! | entrances | [`api`], [`cli`] | all above |
 //!
 //! One home per foreign crate: statrs in `stats`, polars in `dataset`, object_store in `storage`, apalis in `queue`,
-//! croner in `schedule`, lettre and reqwest in `notify`, axum, tower and utoipa in `api`.
+//! croner in `schedule`, lettre in `notify`, axum, tower and utoipa in `api`; reqwest in `notify` and, beneath object_store,
+//! in `storage::reach`.
 
 pub mod ab;
 pub mod access;

@@ -38,7 +38,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("apalis", &["queue"]),
     ("croner", &["schedule"]),
     ("lettre", &["notify"]),
-    ("reqwest", &["notify"]),
+    ("reqwest", &["notify", "storage/reach"]),
     ("axum", &["api", "cli/demo"]),
 ];
 

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 use super::output::{self, Format};
 use super::{Context, exit};
+use crate::db::audit::Actor;
 use crate::db::deliveries;
 use crate::db::incidents::{self, Filter, Incident, IncidentEvent};
 use crate::notify::{self, Error};
@@ -175,7 +176,9 @@ pub async fn acknowledge(pool: &PgPool, ids: &[String], who: &str, note: Option<
     let mut lines = Vec::new();
     for id in ids {
         let id = notify::find(pool, id).await?;
-        let incident = notify::acknowledge(pool, id, who, note).await?;
+        let mut tx = pool.begin().await?;
+        let incident = notify::acknowledge(&mut tx, id, note, &Actor::local(who)).await?;
+        tx.commit().await?;
         let by = incident.acknowledged_by.as_deref().unwrap_or("-");
         let at = output::time(incident.acknowledged_at);
         lines.push(format!(

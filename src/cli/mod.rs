@@ -12,9 +12,11 @@ use clap::{Parser, Subcommand};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{LoadedSettings, Sources};
+use crate::db::audit::Actor;
 
 pub mod ab;
 pub mod alerts;
+pub mod audit;
 pub mod config_command;
 pub mod demo;
 pub mod drift;
@@ -29,6 +31,7 @@ pub mod reference;
 pub mod runs;
 pub mod serve;
 pub mod telemetry;
+pub mod token;
 
 /// Watches machine-learning models in production.
 ///
@@ -90,6 +93,10 @@ enum Command {
     Alerts(alerts::Args),
     /// Messages: try a channel, see what was not delivered.
     Notify(notify::Args),
+    /// API tokens: create, list, revoke.
+    Token(token::Args),
+    /// The audit trail: list, verify, export.
+    Audit(audit::Args),
     /// Judge drift between two datasets, without job files or a database.
     Drift(drift::Args),
     /// Compute validation metrics of a dataset, without job files or a database.
@@ -127,6 +134,12 @@ fn every<T: From<String>>(flag: &str, parsed: Vec<T>) -> Vec<T> {
         }
     }
     if found.len() > parsed.len() { found } else { parsed }
+}
+
+/// The person at the terminal, by their own word.
+#[must_use]
+pub fn local_actor() -> Actor {
+    Actor::local(runs::user().unwrap_or_else(|| "unknown".to_owned()))
 }
 
 /// The data directory whose private server this process is to watch over, when that is what it was started for: asked
@@ -202,6 +215,8 @@ impl Cli {
             Command::Runs(args) => runs::run(args, &context).await,
             Command::Alerts(args) => alerts::run(args, &context).await,
             Command::Notify(args) => notify::run(args, &context).await,
+            Command::Token(args) => token::run(args, &context).await,
+            Command::Audit(args) => audit::run(args, &context).await,
             Command::Drift(args) => drift::run(args, &context).await,
             Command::Metrics(args) => metrics::run(args, &context).await,
             Command::Ab(args) => ab::run(args, &context).await,

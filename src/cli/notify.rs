@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::alerts::{failure, pretty};
 use super::output::{self, Format};
-use super::{Context, exit};
+use super::{Context, exit, local_actor};
 use crate::clock::{SharedClock, SystemClock};
 use crate::db::deliveries::{self, Delivery, Filter};
 use crate::notify::{self, Channels, Error, Probe};
@@ -177,7 +177,7 @@ pub async fn list(
 /// Makes messages due that were given up, and says so.
 ///
 /// # Errors
-/// What [`notify::retry_dead`] says; messages before the failing one are due.
+/// What [`notify::retry_delivery`] says; messages before the failing one are due.
 pub async fn retry(pool: &PgPool, channels: &Channels, ids: Vec<Uuid>, all: bool) -> Result<String, Error> {
     let ids = if all {
         let filter = Filter { state: Some("dead".to_owned()), limit: 1000, ..Filter::default() };
@@ -187,7 +187,10 @@ pub async fn retry(pool: &PgPool, channels: &Channels, ids: Vec<Uuid>, all: bool
     };
     let mut lines = Vec::new();
     for id in ids {
-        for due in notify::retry_dead(pool, channels, id).await? {
+        let mut tx = pool.begin().await?;
+        let made_due = notify::retry_delivery(&mut tx, channels, id, &local_actor()).await?;
+        tx.commit().await?;
+        for due in made_due {
             lines.push(format!("{due} is due now"));
         }
     }

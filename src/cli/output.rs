@@ -24,6 +24,18 @@ pub fn data(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
+/// Writes a line of a long text to stdout, where a part must not pass for the whole; false when nobody reads on.
+///
+/// # Errors
+/// What the operating system says, such as a full disk.
+pub fn line(text: &str) -> std::io::Result<bool> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes a document as JSON to stdout.
 ///
 /// # Errors

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::jobs::perform::instant;
 use super::output::{self, Format};
-use super::{Context, exit};
+use super::{Context, exit, local_actor};
 use crate::app::{App, DEFAULT_QUEUE, Roles};
 use crate::db::run_results;
-use crate::jobs::store;
 use crate::jobs::ticks::{self, Occasion};
+use crate::jobs::{actions, store};
 use crate::queue::{self, Cursor, NewRun, Run, RunFilter, State, Trigger};
 
 mod show;
@@ -153,20 +153,22 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             let app = context.app().await?;
             let run = find(&app, &id).await?;
             let queue_name = waiting.queue(DEFAULT_QUEUE);
-            let mut conn = app.database.pool.acquire().await?;
-            let made = queue::retry(&mut conn, run.id, &queue_name, user().as_deref())
+            let mut tx = app.database.pool.begin().await?;
+            let made = actions::retry(&mut tx, run.id, &queue_name, &local_actor())
                 .await
                 .map_err(|e| exit::Failure::usage(e.to_string()))?
                 .id;
-            drop(conn);
+            tx.commit().await?;
             output::say(&format!("run {made} repeats run {}", run.id));
             await_result(&app, made, &queue_name, &waiting).await
         }
         Command::Cancel { id } => {
             let app = context.app().await?;
             let run = find(&app, &id).await?;
-            let mut conn = app.database.pool.acquire().await?;
-            match queue::cancel(&mut conn, run.id).await? {
+            let mut tx = app.database.pool.begin().await?;
+            let cancelled = actions::cancel(&mut tx, run.id, &local_actor()).await?;
+            tx.commit().await?;
+            match cancelled {
                 queue::Cancelled::AtOnce => output::say("cancelled before it started"),
                 queue::Cancelled::Requested => {
                     output::say("asked the worker that runs it to stop; `runs show` tells when it has")
@@ -282,12 +284,12 @@ async fn submit_document(args: SubmitArgs, context: &Context) -> anyhow::Result<
 /// # Errors
 /// When the database fails, or the idempotency key belongs to another document.
 pub async fn submit(app: &App, run: &NewRun, waiting: &Waiting) -> anyhow::Result<u8> {
-    let mut conn = app.database.pool.acquire().await?;
-    let enqueued = queue::enqueue(&mut conn, run).await.map_err(|e| match e {
+    let mut tx = app.database.pool.begin().await?;
+    let enqueued = actions::submit(&mut tx, run, &local_actor()).await.map_err(|e| match e {
         queue::Error::Database(e) => anyhow::Error::new(e),
         other => exit::Failure::usage(other.to_string()).into(),
     })?;
-    drop(conn);
+    tx.commit().await?;
     let how = if enqueued.created { "submitted" } else { "already submitted" };
     output::say(&format!("{how}: run {} of {}", enqueued.id, run.job_name));
     if enqueued.created {

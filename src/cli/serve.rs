@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::{Context, exit, output};
 use crate::app::{self, App, DEFAULT_QUEUE, Roles};
 use crate::db;
+use crate::db::audit::Actor;
 use crate::jobs::store;
 
 /// How long a service waits for its database when it starts.
@@ -143,7 +144,8 @@ impl JobFiles {
             tracing::warn!(dir = %self.dir.display(), "no folder of job files; running the jobs that the database has");
             return;
         }
-        match store::apply_dir(&self.app.database.pool, &self.app.clock, &self.app.settings, &self.dir).await {
+        let (app, actor) = (&self.app, Actor::system("serve"));
+        match store::apply_dir(&app.database.pool, &app.clock, &app.settings, &self.dir, &actor).await {
             Ok(jobs) => tracing::info!(jobs, dir = %self.dir.display(), "applied the job files"),
             Err(store::Error::Invalid { count, rendered }) => {
                 tracing::error!(count, "the job files have mistakes; the jobs stay as they were");

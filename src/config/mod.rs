@@ -11,6 +11,7 @@ pub mod database;
 pub mod jobs;
 pub mod layers;
 pub mod log;
+pub mod network;
 pub mod notify;
 pub mod problem;
 #[cfg(test)]

@@ -2,15 +2,19 @@
 //!
 //! [`append`] belongs into the transaction of the effect, as late as possible: it locks the one head row until the
 //! commit, so that the order of the rows is the order of the commits. [`verify`] reads the chain from the start and says
-//! where it breaks. Tamper-evident, not tamper-proof: nobody edits, removes or inserts a row unseen without rewriting all
-//! that follows. No rule of the domain stands here.
+//! where it breaks; [`export`] is the form in which it leaves the database. Tamper-evident, not tamper-proof: nobody edits,
+//! removes or inserts a row unseen without rewriting all that follows. No rule of the domain stands here.
+
+pub mod chain;
+pub mod export;
 
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
+
+pub use chain::{Chain, Verification, verify};
 
 /// How it is known who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -105,7 +109,7 @@ pub async fn append(conn: &mut PgConnection, event: &Event<'_>) -> Result<i64, s
         outcome,
         event.subject_kind,
         event.subject.replace('\0', "\u{fffd}"),
-        event.actor.request_id,
+        event.actor.request_id.as_ref().map(|id| id.replace('\0', "\u{fffd}")),
         event.detail.to_string(),
     )
     .fetch_one(conn)
@@ -209,65 +213,19 @@ pub async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<EventRow>, sqlx:
     .await
 }
 
-/// What [`verify`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verification {
-    /// Rows read.
-    pub events: i64,
-    /// The hash of the last one, in hex: noted elsewhere (an export, a ticket), it also proves that nothing was cut off.
-    pub head: String,
-    /// The first thing that is wrong; none when the chain holds.
-    pub problem: Option<String>,
-}
-
-/// Reads the whole chain, row by row, and says where it breaks first.
+/// The events `from..=to`, oldest first; a page of a walk along the chain.
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn verify(pool: &PgPool) -> Result<Verification, sqlx::Error> {
-    // One snapshot: what is appended meanwhile is not half seen.
-    let mut tx = pool.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
-    let head = sqlx::query!("SELECT sequence, hash FROM governance_head").fetch_optional(&mut *tx).await?;
-    let mut last = (0_i64, vec![0_u8; 32]);
-    let mut problem = None;
-    {
-        let mut rows = sqlx::query_as!(
-            EventRow,
-            "SELECT sequence, at, actor, actor_kind, action, outcome, subject_kind, subject, request_id, detail,
-                    previous_hash, hash
-               FROM governance_events ORDER BY sequence"
-        )
-        .fetch(&mut *tx);
-        while let Some(row) = rows.try_next().await? {
-            problem = broken(&row, &last);
-            if problem.is_some() {
-                break;
-            }
-            last = (row.sequence, row.hash);
-        }
-    }
-    tx.commit().await?;
-    if problem.is_none() {
-        problem = match head {
-            None => Some("the head of the chain is missing".to_owned()),
-            Some(head) if (head.sequence, &head.hash) != (last.0, &last.1) => Some(format!(
-                "the chain ends at event {}, but its head says {}: events at the end were removed or added",
-                last.0, head.sequence
-            )),
-            Some(_) => None,
-        };
-    }
-    Ok(Verification { events: last.0, head: hex::encode(last.1), problem })
-}
-
-fn broken(row: &EventRow, last: &(i64, Vec<u8>)) -> Option<String> {
-    if row.sequence != last.0 + 1 {
-        return Some(format!("event {} is missing: {} follows {}", last.0 + 1, row.sequence, last.0));
-    }
-    if row.previous_hash != last.1 {
-        return Some(format!("event {} does not follow from event {}: one of them was replaced", row.sequence, last.0));
-    }
-    (row.expected_hash() != row.hash)
-        .then(|| format!("event {} ({} by {}) was edited: its hash does not fit", row.sequence, row.action, row.actor))
+pub async fn page(conn: &mut PgConnection, from: i64, to: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
+    sqlx::query_as!(
+        EventRow,
+        "SELECT sequence, at, actor, actor_kind, action, outcome, subject_kind, subject, request_id, detail, previous_hash, hash
+           FROM governance_events WHERE sequence BETWEEN $1 AND $2 ORDER BY sequence LIMIT $3",
+        from,
+        to,
+        limit
+    )
+    .fetch_all(conn)
+    .await
 }

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// The life of one problem of one job.
@@ -332,8 +332,8 @@ pub async fn acknowledge(
 ///
 /// # Errors
 /// What the database says.
-pub async fn get(pool: &PgPool, id: Uuid) -> Result<Option<Incident>, sqlx::Error> {
-    select_incidents!("WHERE id = $1", id).fetch_optional(pool).await
+pub async fn get(from: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Incident>, sqlx::Error> {
+    select_incidents!("WHERE id = $1", id).fetch_optional(from).await
 }
 
 /// Incidents, newest first.

@@ -1,23 +1,32 @@
-//! Brings the database in line with the job files, and pauses and resumes jobs.
+//! Brings the database in line with the job files.
 //!
 //! `apply` is one transaction: all of it or nothing, and one at a time. A changed job changes later runs only: runs
 //! carry their own copy of the document. Starts no runs.
 
+use serde_json::json;
 use sqlx::{Acquire, PgConnection, PgPool};
 
+use super::actions::record;
 use super::document::JobDocument;
 use super::load::Loaded;
 use super::plan::{Error, Plan, compare};
 use crate::clock::SharedClock;
+use crate::db::audit::Actor;
 use crate::db::jobs::{self as store, NewJob};
 use crate::schedule;
 
 /// Makes the definitions what the files say. With `prune`, jobs whose file is gone are removed: they keep what they found
-/// and run no more. Answers what was done.
+/// and run no more. Answers what was done. The audit trail gets one event for each job that was added, changed or removed.
 ///
 /// # Errors
 /// When a file has mistakes (nothing is changed then), or the database fails (neither).
-pub async fn apply(pool: &PgPool, clock: &SharedClock, loaded: &Loaded, prune: bool) -> Result<Plan, Error> {
+pub async fn apply(
+    pool: &PgPool,
+    clock: &SharedClock,
+    loaded: &Loaded,
+    prune: bool,
+    actor: &Actor,
+) -> Result<Plan, Error> {
     let mut conn = pool.acquire().await?;
     let mut transaction = conn.begin().await?;
     let now = clock.now();
@@ -60,8 +69,23 @@ pub async fn apply(pool: &PgPool, clock: &SharedClock, loaded: &Loaded, prune: b
             schedule::deactivate_schedule(&mut transaction, row.id, now).await?;
         }
     }
+    record_plan(&mut transaction, &comparison.plan, prune, actor).await?;
     transaction.commit().await?;
     Ok(comparison.plan)
+}
+
+async fn record_plan(conn: &mut PgConnection, plan: &Plan, prune: bool, actor: &Actor) -> Result<(), sqlx::Error> {
+    for job in &plan.added {
+        let detail = json!({ "kind": job.kind, "schedule": job.schedule, "revived": job.revived });
+        record(conn, "job.created", "job", &job.name, detail, actor).await?;
+    }
+    for job in &plan.changed {
+        record(conn, "job.changed", "job", &job.name, json!({ "fields": job.fields }), actor).await?;
+    }
+    for name in plan.removed.iter().filter(|_| prune) {
+        record(conn, "job.removed", "job", name, json!({}), actor).await?;
+    }
+    Ok(())
 }
 
 /// Why a job could not be paused or resumed.
@@ -88,23 +112,8 @@ pub enum StateError {
     Database(#[from] sqlx::Error),
 }
 
-/// Pauses a job: its ticks are recorded as paused, unfinished runs go on.
-///
-/// # Errors
-/// When there is no such job, it is paused already, or the database fails.
-pub async fn pause(conn: &mut PgConnection, name: &str, by: &str, reason: &str) -> Result<(), StateError> {
-    if store::pause(conn, name, by, reason).await? { Ok(()) } else { Err(refused(conn, name).await?) }
-}
-
-/// Resumes a paused job, from the next tick on.
-///
-/// # Errors
-/// When there is no such job, it is not paused, or the database fails.
-pub async fn resume(conn: &mut PgConnection, name: &str) -> Result<(), StateError> {
-    if store::resume(conn, name).await? { Ok(()) } else { Err(refused(conn, name).await?) }
-}
-
-async fn refused(conn: &mut PgConnection, name: &str) -> Result<StateError, sqlx::Error> {
+/// Why a job did not leave its state.
+pub(super) async fn refused(conn: &mut PgConnection, name: &str) -> Result<StateError, sqlx::Error> {
     match store::find(conn, name).await? {
         Some(row) if row.state != "removed" => Ok(StateError::Already { name: name.to_owned(), state: row.state }),
         _ => unknown(conn, name).await,

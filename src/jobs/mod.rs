@@ -7,6 +7,7 @@
 //! A tick or a wish becomes a run in `ticks`; `runner` executes it for the queue: the kind evaluates (`kinds`, `inputs`,
 //! `judging`), and everything found is committed at once. `replay` goes through the past. May use everything below `jobs`.
 
+pub mod actions;
 pub mod apply;
 pub mod diagnostic;
 pub mod document;
@@ -35,7 +36,7 @@ mod tests;
 pub mod ticks;
 pub mod vocabulary;
 
-pub use apply::{StateError, apply, pause, resume};
+pub use apply::{StateError, apply};
 pub use diagnostic::{Code, Diagnostic};
 pub use document::JobDocument;
 pub use known::{Checks, Known, ScheduleChecks};

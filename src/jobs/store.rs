@@ -11,6 +11,7 @@ use super::vocabulary::{self, Calendar};
 use super::{diagnostic, load, plan};
 use crate::clock::SharedClock;
 use crate::config::Settings;
+use crate::db::audit::Actor;
 use crate::db::jobs as rows;
 
 /// What can go wrong.
@@ -48,13 +49,19 @@ pub fn load_dir(dir: &Path, settings: &Settings) -> Result<load::Loaded, load::L
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn apply_dir(pool: &PgPool, clock: &SharedClock, settings: &Settings, dir: &Path) -> Result<usize, Error> {
+pub async fn apply_dir(
+    pool: &PgPool,
+    clock: &SharedClock,
+    settings: &Settings,
+    dir: &Path,
+    actor: &Actor,
+) -> Result<usize, Error> {
     let loaded = load_dir(dir, settings)?;
     if !loaded.diagnostics.is_empty() {
         let rendered = diagnostic::render(&loaded.diagnostics, false);
         return Err(Error::Invalid { count: loaded.diagnostics.len(), rendered });
     }
-    super::apply(pool, clock, &loaded, false).await?;
+    super::apply(pool, clock, &loaded, false, actor).await?;
     Ok(loaded.documents.len())
 }
 

@@ -20,6 +20,7 @@ use super::error::Error;
 use super::evaluation::{Evaluation, Finding, FindingStatus, NO_DATA, RUN_LEVEL, Severity, finite};
 use super::event::{IncidentView, incident_id};
 use super::outbox;
+use crate::db::audit::{self, Actor};
 use crate::db::incidents::{self, Incident};
 
 /// What an evaluation changed.
@@ -296,14 +297,33 @@ async fn recall(conn: &mut PgConnection, evaluation: &Evaluation) -> Result<Chan
 ///
 /// # Errors
 /// [`Error::NoSuchIncident`], [`Error::NotOpen`] if it is resolved, or what the database says.
-pub async fn acknowledge(pool: &PgPool, id: Uuid, who: &str, note: Option<&str>) -> Result<Incident, Error> {
-    let mut tx = pool.begin().await?;
-    if incidents::acknowledge(&mut tx, id, who, note).await? {
-        incidents::add_event(&mut tx, id, "acknowledged", None, None, Some(who), json!({ "note": note })).await?;
+pub async fn acknowledge(
+    conn: &mut PgConnection,
+    id: Uuid,
+    note: Option<&str>,
+    actor: &Actor,
+) -> Result<Incident, Error> {
+    let done = incidents::acknowledge(conn, id, &actor.name, note).await?;
+    if done {
+        let who = Some(actor.name.as_str());
+        incidents::add_event(conn, id, "acknowledged", None, None, who, json!({ "note": note })).await?;
     }
-    tx.commit().await?;
-    let incident = incidents::get(pool, id).await?.ok_or_else(|| Error::NoSuchIncident(id.to_string()))?;
-    if incident.state == "acknowledged" { Ok(incident) } else { Err(Error::NotOpen { id, state: incident.state }) }
+    let incident = incidents::get(&mut *conn, id).await?.ok_or_else(|| Error::NoSuchIncident(id.to_string()))?;
+    if incident.state != "acknowledged" {
+        return Err(Error::NotOpen { id, state: incident.state });
+    }
+    if done {
+        let event = audit::Event {
+            actor,
+            action: "incident.acknowledged",
+            outcome: audit::Outcome::Done,
+            subject_kind: "incident",
+            subject: &id.to_string(),
+            detail: json!({ "job": incident.job_name, "title": incident.title, "note": note }),
+        };
+        audit::append(conn, &event).await?;
+    }
+    Ok(incident)
 }
 
 /// The incident whose id is, or uniquely begins with, `text` (at least 8 hexadecimal digits; dashes do not count).

@@ -40,5 +40,5 @@ pub use error::Error;
 pub use evaluation::{Evaluation, Finding, FindingStatus, Severity};
 pub use event::Event;
 pub use lifecycle::{Changes, IncidentSummary, acknowledge, apply, find};
-pub use outbox::retry_dead;
+pub use outbox::retry_delivery;
 pub use probe::{Probe, send_test};

@@ -10,13 +10,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::channels::{Channel, Channels};
 use super::error::Error;
 use super::evaluation::Evaluation;
 use super::event::{Event, IncidentView, Transition, delivery_id, event_id};
+use crate::db::audit::{self, Actor};
 use crate::db::deliveries::{self, NewDelivery, Opening};
 
 /// The `channel_kind` of a delivery whose channel is not configured.
@@ -174,27 +175,39 @@ fn compose(channel: &dyn Channel, event: &Event, recipient: &str, thread: &[Valu
 ///
 /// # Errors
 /// [`Error::NotDead`], [`Error::UnknownChannel`] if the channel is still not configured, or what the database says.
-pub async fn retry_dead(pool: &PgPool, channels: &Channels, id: Uuid) -> Result<Vec<Uuid>, Error> {
-    let delivery = deliveries::get(pool, id).await?.ok_or(Error::NotDead(id))?;
+pub async fn retry_delivery(
+    conn: &mut PgConnection,
+    channels: &Channels,
+    id: Uuid,
+    actor: &Actor,
+) -> Result<Vec<Uuid>, Error> {
+    let delivery = deliveries::get(&mut *conn, id).await?.ok_or(Error::NotDead(id))?;
     let channel = channels.get(&delivery.channel).ok_or_else(|| channels.unknown(&delivery.channel))?;
-    let mut tx = pool.begin().await?;
-    if !deliveries::revive(&mut tx, id).await? {
+    if !deliveries::revive(conn, id).await? {
         return Err(Error::NotDead(id));
     }
     let mut due = vec![id];
     let event = delivery.message.get("event").and_then(|event| serde_json::from_value::<Event>(event.clone()).ok());
     if let (UNKNOWN, Some(event)) = (delivery.channel_kind.as_str(), event) {
-        let incidents = deliveries::incidents_of(&mut tx, id).await?;
+        let incidents = deliveries::incidents_of(conn, id).await?;
         due.clear();
         for recipient in channel.recipients() {
             let new = compose(channel, &event, &recipient, &[], &delivery.queue);
-            deliveries::insert(&mut tx, &new, &incidents).await?;
+            deliveries::insert(conn, &new, &incidents).await?;
             due.push(new.id);
         }
         if let Some(first) = due.first() {
-            deliveries::merge(&mut tx, &[id], *first, "composed again after its channel was configured").await?;
+            deliveries::merge(conn, &[id], *first, "composed again after its channel was configured").await?;
         }
     }
-    tx.commit().await?;
+    let audited = audit::Event {
+        actor,
+        action: "delivery.retried",
+        outcome: audit::Outcome::Done,
+        subject_kind: "delivery",
+        subject: &id.to_string(),
+        detail: json!({ "channel": delivery.channel, "recipient": delivery.recipient, "due": due }),
+    };
+    audit::append(conn, &audited).await?;
     Ok(due)
 }

@@ -12,16 +12,22 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use super::Error;
 use super::location::{Location, Scheme};
+use super::policy::Policy;
+use super::reach::Guarded;
 use crate::config::storage::StorageSettings;
 
 /// The client of a location's bucket. Makes no request.
-pub(super) fn build(location: &Location, settings: &StorageSettings) -> Result<Arc<dyn ObjectStore>, Error> {
+pub(super) fn build(
+    location: &Location,
+    settings: &StorageSettings,
+    policy: &Arc<Policy>,
+) -> Result<Arc<dyn ObjectStore>, Error> {
     let built: Result<Arc<dyn ObjectStore>, object_store::Error> = match location.scheme {
         Scheme::Memory | Scheme::File => return Ok(memory()),
         Scheme::S3 => s3(&location.bucket, settings).build().map(|store| Arc::new(store) as _),
         Scheme::Gs => gs(&location.bucket, settings).build().map(|store| Arc::new(store) as _),
         Scheme::Az => az(&location.bucket, settings).build().map(|store| Arc::new(store) as _),
-        Scheme::Http => http(location, settings).build().map(|store| Arc::new(store) as _),
+        Scheme::Http => http(location, settings, policy).build().map(|store| Arc::new(store) as _),
     };
     built.map_err(|error| {
         let section = location.scheme.section();
@@ -120,11 +126,12 @@ fn az(container: &str, settings: &StorageSettings) -> MicrosoftAzureBuilder {
     builder
 }
 
-fn http(location: &Location, settings: &StorageSettings) -> HttpBuilder {
+fn http(location: &Location, settings: &StorageSettings, policy: &Arc<Policy>) -> HttpBuilder {
     // The client appends the path and keeps the query, which is how signed URLs work.
     let query = location.query.as_deref().map(|query| format!("/?{query}")).unwrap_or_default();
     HttpBuilder::new()
         .with_url(format!("{}{query}", location.bucket))
         .with_retry(retry(settings))
         .with_client_options(options(settings, true))
+        .with_http_connector(Guarded::new(location, Arc::clone(policy), settings))
 }

@@ -118,6 +118,9 @@ impl Error {
     pub(super) fn from_store(uri: &str, section: &'static str, bucket: &str, error: &object_store::Error) -> Self {
         let text = error.to_string();
         let uri = uri.to_owned();
+        if let Some(reason) = super::reach::refusal(error) {
+            return Self::Denied { uri, reason };
+        }
         if text.contains("NoSuchBucket") || text.contains("ContainerNotFound") {
             return Self::NoBucket { uri, bucket: bucket.to_owned(), section };
         }

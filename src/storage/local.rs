@@ -31,6 +31,10 @@ pub(super) fn list(location: &Location, policy: &Policy, limit: usize) -> Result
             let hint = format!("it is a folder; write `file://{folder}/*.parquet` to read the files in it");
             return Err(Error::NotFound { uri, hint });
         }
+        if !metadata.is_file() {
+            // Opening a pipe would wait for somebody to write into it; a device never ends.
+            return Err(Error::NotFound { uri, hint: "it is neither a file nor a folder".to_owned() });
+        }
         return Ok(vec![info(location.clone(), &metadata)]);
     };
     let base = if pattern.prefix.is_empty() { "." } else { pattern.prefix.as_str() };
@@ -39,7 +43,7 @@ pub(super) fn list(location: &Location, policy: &Policy, limit: usize) -> Result
         return Err(Error::NotFound { uri, hint: format!("the folder `{base}` does not exist") });
     }
     let mut found = Vec::new();
-    walk(&pattern.prefix, 1, &pattern, limit, &mut found).map_err(|stop| match stop {
+    walk(&pattern.prefix, 1, &pattern, policy, limit, &mut found).map_err(|stop| match stop {
         Stop::TooMany => Error::TooMany { uri: uri.clone(), limit },
         Stop::Io(error) => Error::from_io(&uri, &error),
     })?;
@@ -67,6 +71,7 @@ fn walk(
     folder: &str,
     depth: usize,
     pattern: &Pattern,
+    policy: &Policy,
     limit: usize,
     found: &mut Vec<(String, Metadata)>,
 ) -> Result<(), Stop> {
@@ -89,10 +94,12 @@ fn walk(
         };
         let Some(metadata) = metadata else { continue };
         if metadata.is_dir() {
-            if depth < pattern.depth.unwrap_or(MAX_DEPTH) {
-                walk(&format!("{path}/"), depth + 1, pattern, limit, found)?;
+            // What a link outside of the allowed roots holds is not even listed.
+            let is_inside = || !kind.is_symlink() || policy.check_file(&path, Path::new(&path)).is_ok();
+            if depth < pattern.depth.unwrap_or(MAX_DEPTH) && is_inside() {
+                walk(&format!("{path}/"), depth + 1, pattern, policy, limit, found)?;
             }
-        } else if pattern.matches(&path) {
+        } else if metadata.is_file() && pattern.matches(&path) {
             if found.len() == limit {
                 return Err(Stop::TooMany);
             }
@@ -149,6 +156,7 @@ pub(super) fn open(object: &ObjectInfo, policy: &Policy) -> Result<File, Error> 
     let path = Path::new(&object.location.path);
     policy.check_file(&object.uri, path)?;
     let file = File::open(path).map_err(|error| Error::from_io(&object.uri, &error))?;
+    policy.check_opened(&object.uri, path, &file)?;
     let metadata = file.metadata().map_err(|error| Error::from_io(&object.uri, &error))?;
     if metadata.len() != object.size_bytes {
         let detail = format!("{} bytes instead of {}", metadata.len(), object.size_bytes);

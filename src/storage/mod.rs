@@ -15,6 +15,7 @@ mod local;
 mod location;
 mod pattern;
 mod policy;
+mod reach;
 mod remote;
 
 use std::collections::HashMap;
@@ -59,7 +60,7 @@ type StoreKey = (Scheme, String, Option<String>);
 
 struct Inner {
     settings: StorageSettings,
-    policy: Policy,
+    policy: Arc<Policy>,
     /// One client (connection pool, cached credentials) per bucket.
     stores: Mutex<HashMap<StoreKey, Arc<dyn ObjectStore>>>,
 }
@@ -74,8 +75,37 @@ impl Storage {
     /// Access by these settings. Makes no request.
     #[must_use]
     pub fn new(settings: &StorageSettings) -> Self {
-        let policy = Policy::new(&settings.allowed);
+        let policy = Arc::new(Policy::new(&settings.allowed));
         Self { inner: Arc::new(Inner { settings: settings.clone(), policy, stores: Mutex::default() }) }
+    }
+
+    /// Whether the settings let a URI be read; nothing is touched but links of the file system, which are followed.
+    ///
+    /// # Errors
+    /// [`Error::BadUri`], [`Error::Denied`].
+    pub fn check(&self, uri: &str) -> Result<(), Error> {
+        let location = Location::parse(uri)?;
+        self.inner.policy.check(&location)?;
+        match location.file_path() {
+            // Wildcards do not climb: the folder before the first one decides, as when it is listed.
+            Some(path) => {
+                let prefix = pattern::Pattern::of(&location.uri(), &location.path)?.map(|pattern| pattern.prefix);
+                let path = prefix.map_or(path, |prefix| PathBuf::from(if prefix.is_empty() { "." } else { &prefix }));
+                self.inner.policy.check_file(&location.uri(), &path)
+            }
+            None => location.object_path().map(drop),
+        }
+    }
+
+    /// Whether a document that somebody submitted (over HTTP, say) may name this URI: as [`Storage::check`], and nothing at all
+    /// while `storage.allowed` is empty, which trusts only job files on disk.
+    ///
+    /// # Errors
+    /// [`Error::BadUri`], [`Error::Denied`].
+    pub fn check_submitted(&self, uri: &str) -> Result<(), Error> {
+        let location = Location::parse(uri)?;
+        self.inner.policy.submitted(&location.uri())?;
+        self.check(uri)
     }
 
     /// Lists the objects of a URI, which may hold wildcards (`*`, `?`, `[..]`, `{a,b}`, `**`), sorted by name.
@@ -159,7 +189,7 @@ impl Storage {
         if let Some(store) = stores.get(&key) {
             return Ok(Arc::clone(store));
         }
-        let store = client::build(location, &self.inner.settings)?;
+        let store = client::build(location, &self.inner.settings, &self.inner.policy)?;
         stores.insert(key, Arc::clone(&store));
         Ok(store)
     }

@@ -144,3 +144,107 @@ async fn an_unreachable_store_is_a_passing_failure() {
     assert!(error.is_transient(), "{error:?}");
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
+
+#[tokio::test]
+async fn what_is_submitted_needs_a_list_of_roots() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().display().to_string();
+    let open = storage();
+    for uri in ["/etc/passwd", "s3://bucket/x.csv", "https://host/x.csv", "memory://x/y.csv"] {
+        assert!(open.check(uri).is_ok(), "{uri}: job files on disk are trusted");
+        let error = open.check_submitted(uri).unwrap_err();
+        assert!(
+            matches!(error, Error::Denied { .. }) && error.to_string().contains("storage.allowed"),
+            "{uri}: {error}"
+        );
+    }
+    assert!(matches!(open.check_submitted("ftp://x/y"), Err(Error::BadUri { .. })));
+    let allowed = vec![base.clone(), "s3://bucket/data".to_owned()];
+    let listed = Storage::new(&StorageSettings { allowed, ..settings() });
+    for uri in [
+        format!("{base}/not-there-yet.csv"),
+        format!("{base}/*.csv"),
+        format!("file://{base}/day={{window.start:%Y-%m-%d}}/*.parquet"),
+        "s3://bucket/data/day={tick:%Y}/*.parquet".to_owned(),
+        "s3://bucket/data/[ab].csv".to_owned(),
+    ] {
+        assert!(listed.check_submitted(&uri).is_ok(), "{uri}: {:?}", listed.check_submitted(&uri));
+    }
+    for uri in [
+        format!("{base}/../x.csv"),
+        format!("{base}/{{tick:../../}}etc/passwd"),
+        format!("{base}-evil/*.csv"),
+        "*.csv".to_owned(),
+        "/**/passwd".to_owned(),
+        "s3://bucket/data/../x.csv".to_owned(),
+        "s3://bucket/*/x.csv".to_owned(),
+        "http://127.0.0.1/x.csv".to_owned(),
+    ] {
+        // What a template makes of itself is checked again when it is resolved; here it must at least not lead out.
+        let resolved = uri.replace("{tick:../../}", "../../");
+        assert!(matches!(listed.check_submitted(&resolved), Err(Error::Denied { .. })), "{uri}");
+        assert!(listed.list(&resolved).await.is_err(), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn folders_behind_a_link_that_leads_out_are_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
+    for path in [&inside, &outside] {
+        std::fs::create_dir(path).unwrap();
+    }
+    std::fs::create_dir(inside.join("sub")).unwrap();
+    std::fs::write(inside.join("sub/x.csv"), "x").unwrap();
+    std::fs::write(outside.join("secret-name.csv"), "x").unwrap();
+    std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
+    std::os::unix::fs::symlink(inside.join("sub"), inside.join("friendly")).unwrap();
+    let storage = Storage::new(&StorageSettings { allowed: vec![inside.display().to_string()], ..settings() });
+    let found = storage.list(&format!("{}/*/*.csv", inside.display())).await.unwrap();
+    assert_eq!(names(&found), ["x.csv", "x.csv"], "links inside of the root are followed");
+    let error = storage.list(&format!("{}/link/*.csv", inside.display())).await.unwrap_err();
+    assert!(matches!(error, Error::Denied { .. }) && !error.to_string().contains("secret-name"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pipe_is_no_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.csv");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = storage().list(pipe.to_str().unwrap()).await.unwrap_err().to_string();
+    assert!(error.contains("neither a file nor a folder"), "{error}");
+    assert!(storage().list(&format!("{}/*.csv", folder.path().display())).await.is_err());
+}
+
+#[tokio::test]
+async fn redirects_are_followed_to_where_data_may_be_and_nowhere_else() {
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+    let (server, other) = (MockServer::start().await, MockServer::start().await);
+    let to = |target: String| ResponseTemplate::new(302).insert_header("location", target);
+    let data = ResponseTemplate::new(200)
+        .set_body_string("x\n1\n")
+        .insert_header("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    Mock::given(path("/data/x.csv")).respond_with(data.clone()).mount(&server).await;
+    Mock::given(path("/data/same")).respond_with(to(format!("{}/data/x.csv", server.uri()))).mount(&server).await;
+    let renamed = other.uri().replace("127.0.0.1", "localhost");
+    Mock::given(path("/data/name")).respond_with(to(format!("{renamed}/admin"))).mount(&server).await;
+    Mock::given(path("/data/meta")).respond_with(to("http://169.254.169.254/latest".to_owned())).mount(&server).await;
+    Mock::given(path("/data/out")).respond_with(to(format!("{}/admin", server.uri()))).mount(&server).await;
+    Mock::given(path("/data/round")).respond_with(to(format!("{}/data/round", server.uri()))).mount(&server).await;
+    Mock::given(path("/admin")).respond_with(data).expect(0).mount(&other).await;
+    let open = Storage::new(&StorageSettings { retries: 0, ..settings() });
+    let allowed = vec![format!("{}/data", server.uri())];
+    let listed = Storage::new(&StorageSettings { allowed, retries: 0, ..settings() });
+    for storage in [&open, &listed] {
+        let object = storage.list(&format!("{}/data/same", server.uri())).await.unwrap().remove(0);
+        assert_eq!(storage.read_all(&object).await.unwrap(), "x\n1\n");
+        for name in ["name", "meta", "round"] {
+            let error = storage.list(&format!("{}/data/{name}", server.uri())).await.unwrap_err();
+            assert!(matches!(error, Error::Denied { .. }), "{name}: {error:?}");
+            assert!(error.to_string().contains("redirects"), "{name}: {error}");
+        }
+    }
+    let error = listed.list(&format!("{}/data/out", server.uri())).await.unwrap_err();
+    assert!(matches!(error, Error::Denied { .. }), "{error:?}");
+}

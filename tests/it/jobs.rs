@@ -6,9 +6,12 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::Row;
 use steward::clock::{SharedClock, SimulatedClock};
+use steward::db::audit::Actor;
 use steward::db::jobs as store;
+use steward::jobs::plan::Error as PlanError;
 use steward::jobs::vocabulary::{Calendar, words};
-use steward::jobs::{Checks, JobDocument, Loaded, StateError, apply, join, parse, pause, plan, resume};
+use steward::jobs::{self, Checks, JobDocument, Loaded, Plan, StateError, join, parse, plan};
+use steward::queue::NewRun;
 
 use crate::support::database::TestDatabase;
 
@@ -22,6 +25,18 @@ fn load(files: &[(&str, String)]) -> Loaded {
     let known = words();
     let checks = Checks { known: &known, schedule: &Calendar };
     join(files.iter().map(|(path, text)| parse(path, text, checks)))
+}
+
+async fn apply(pool: &PgPool, clock: &SharedClock, loaded: &Loaded, prune: bool) -> Result<Plan, PlanError> {
+    jobs::apply(pool, clock, loaded, prune, &Actor::local("ada")).await
+}
+
+/// The audit trail: who did what to what.
+async fn trail(pool: &PgPool) -> Vec<(String, String, String)> {
+    sqlx::query_as("SELECT actor, action, subject FROM governance_events ORDER BY sequence")
+        .fetch_all(pool)
+        .await
+        .unwrap()
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -144,7 +159,7 @@ async fn a_paused_job_stays_paused_when_it_changes() {
     let clock = clock("2026-01-01T12:00:00Z");
     apply(pool, &clock, &load(&[("a.toml", job("alpha", ""))]), false).await.unwrap();
     let mut conn = pool.acquire().await.unwrap();
-    pause(&mut conn, "alpha", "ada", "upstream is broken").await.unwrap();
+    jobs::actions::pause(&mut conn, "alpha", "upstream is broken", &Actor::local("ada")).await.unwrap();
     let changed = load(&[("a.toml", job("alpha", "owner = \"ops\""))]);
     assert!(apply(pool, &clock, &changed, false).await.unwrap().changed[0].paused);
     let row = store::find(&mut conn, "alpha").await.unwrap().unwrap();
@@ -153,16 +168,72 @@ async fn a_paused_job_stays_paused_when_it_changes() {
         ("paused", Some("ada"), Some("upstream is broken"))
     );
     assert!(
-        matches!(pause(&mut conn, "alpha", "bob", "again").await, Err(StateError::Already { state, .. }) if state == "paused")
+        matches!(jobs::actions::pause(&mut conn, "alpha", "again", &Actor::local("bob")).await, Err(StateError::Already { state, .. }) if state == "paused")
     );
-    resume(&mut conn, "alpha").await.unwrap();
+    jobs::actions::resume(&mut conn, "alpha", &Actor::local("bob")).await.unwrap();
     let row = store::find(&mut conn, "alpha").await.unwrap().unwrap();
     assert_eq!((row.state.as_str(), row.paused_by, row.paused_reason, row.paused_at), ("active", None, None, None));
-    assert_eq!(resume(&mut conn, "alpha").await.unwrap_err().to_string(), "the job `alpha` is active already");
     assert_eq!(
-        resume(&mut conn, "alhpa").await.unwrap_err().to_string(),
+        jobs::actions::resume(&mut conn, "alpha", &Actor::local("bob")).await.unwrap_err().to_string(),
+        "the job `alpha` is active already"
+    );
+    assert_eq!(
+        jobs::actions::resume(&mut conn, "alhpa", &Actor::local("bob")).await.unwrap_err().to_string(),
         "there is no job `alhpa`; did you mean `alpha`?"
     );
+    let acts: Vec<_> = trail(pool).await.into_iter().map(|(actor, action, _)| format!("{actor} {action}")).collect();
+    assert_eq!(acts.first().map(String::as_str), Some("ada job.created"));
+    let later: Vec<_> = acts.iter().filter(|act| !act.contains("created") && !act.contains("changed")).collect();
+    assert_eq!(later, ["ada job.paused", "bob job.resumed"], "what was refused is no event");
+}
+
+#[tokio::test]
+async fn applying_is_recorded_job_by_job() {
+    let database = TestDatabase::new().await;
+    let (pool, clock) = (&database.pool, clock("2026-01-01T12:00:00Z"));
+    let both = load(&[("a.toml", job("a", "")), ("b.toml", job("b", ""))]);
+    apply(pool, &clock, &both, true).await.unwrap();
+    apply(pool, &clock, &both, true).await.unwrap();
+    let changed = load(&[("a.toml", job("a", "schedule = \"@daily\""))]);
+    apply(pool, &clock, &changed, true).await.unwrap();
+    let acts: Vec<_> = trail(pool).await.into_iter().map(|(_, action, job)| format!("{action} {job}")).collect();
+    assert_eq!(acts, ["job.created a", "job.created b", "job.changed a", "job.removed b"]);
+    let detail: String = sqlx::query_scalar("SELECT detail FROM governance_events WHERE action = 'job.changed'")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert!(detail.contains("\"field\":\"schedule\"") && detail.contains("@daily"), "{detail}");
+}
+
+#[tokio::test]
+async fn submitting_retrying_and_cancelling_are_recorded_once_each_and_with_their_effect() {
+    let database = TestDatabase::new().await;
+    let pool = &database.pool;
+    let ada = Actor::local("ada");
+    let mut new = NewRun::new("job", "test", serde_json::json!({"secret": "hunter2"}));
+    new.idempotency_key = Some("k".to_owned());
+    let mut tx = pool.begin().await.unwrap();
+    let first = jobs::actions::submit(&mut tx, &new, &ada).await.unwrap();
+    let again = jobs::actions::submit(&mut tx, &new, &Actor::local("bob")).await.unwrap();
+    assert_eq!((first.id, again.created), (again.id, false));
+    tx.commit().await.unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    jobs::actions::cancel(&mut tx, first.id, &ada).await.unwrap();
+    jobs::actions::cancel(&mut tx, first.id, &ada).await.unwrap();
+    let repeated = jobs::actions::retry(&mut tx, first.id, "default", &ada).await.unwrap();
+    tx.commit().await.unwrap();
+    // What is rolled back leaves neither effect nor event.
+    let mut tx = pool.begin().await.unwrap();
+    jobs::actions::cancel(&mut tx, repeated.id, &ada).await.unwrap();
+    tx.rollback().await.unwrap();
+    let acts: Vec<_> = trail(pool).await.into_iter().map(|(_, action, run)| (action, run)).collect();
+    let expected = [("run.submitted", first.id), ("run.cancelled", first.id), ("run.retried", repeated.id)];
+    assert_eq!(acts, expected.map(|(action, id)| (action.to_owned(), id.to_string())));
+    let by: Vec<Option<String>> = sqlx::query_scalar("SELECT submitted_by FROM runs").fetch_all(pool).await.unwrap();
+    assert_eq!(by, [Some("ada".to_owned()), Some("ada".to_owned())]);
+    let details: Vec<String> =
+        sqlx::query_scalar("SELECT detail FROM governance_events").fetch_all(pool).await.unwrap();
+    assert!(details.iter().all(|detail| !detail.contains("hunter2")), "documents stay out of the trail: {details:?}");
 }
 
 #[tokio::test]

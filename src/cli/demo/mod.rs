@@ -107,7 +107,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 
     output::say("2. Registering the models and applying the job files ...");
     register_models(&present).await?;
-    jobs::store::apply_dir(&present.database.pool, &present.clock, &present.settings, &args.jobs).await?;
+    let (pool, actor) = (&present.database.pool, super::local_actor());
+    jobs::store::apply_dir(pool, &present.clock, &present.settings, &args.jobs, &actor).await?;
     let all = jobs::store::active(&present.database.pool).await?;
 
     let (from, to) = range();

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::output::{self, Format};
-use super::{Context, exit};
+use super::{Context, exit, local_actor};
 use crate::config::Settings;
+use crate::db::audit::Actor;
 use crate::db::jobs::{self as rows, JobOverview};
 use crate::jobs::vocabulary::{self, Calendar};
 use crate::jobs::{self, Checks, Diagnostic, Loaded, Plan, StateError, diagnostic, manual, schema};
@@ -132,7 +133,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Command::Apply(change) => {
             let Some(loaded) = load(&change, settings)? else { return Ok(exit::FOUND) };
             let app = context.app().await?;
-            let plan = jobs::apply(&app.database.pool, &app.clock, &loaded, change.prune).await;
+            let plan = jobs::apply(&app.database.pool, &app.clock, &loaded, change.prune, &local_actor()).await;
             app.close().await;
             show(&plan?, &change)
         }
@@ -153,19 +154,19 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Command::Backfill(args) => perform::backfill(args, context).await,
         Command::Pause { name, reason, by } => {
             let app = context.app().await?;
-            let mut conn = app.database.pool.acquire().await?;
-            let done = jobs::pause(&mut conn, &name, &by, &reason).await;
-            drop(conn);
+            let mut tx = app.database.pool.begin().await?;
+            jobs::actions::pause(&mut tx, &name, &reason, &Actor::local(by)).await.map_err(failure)?;
+            tx.commit().await?;
             app.close().await;
-            told(done, &format!("paused {name}; `steward jobs resume {name}` lets it go on"))
+            told(&format!("paused {name}; `steward jobs resume {name}` lets it go on"))
         }
         Command::Resume { name } => {
             let app = context.app().await?;
-            let mut conn = app.database.pool.acquire().await?;
-            let done = jobs::resume(&mut conn, &name).await;
-            drop(conn);
+            let mut tx = app.database.pool.begin().await?;
+            jobs::actions::resume(&mut tx, &name, &local_actor()).await.map_err(failure)?;
+            tx.commit().await?;
             app.close().await;
-            told(done, &format!("resumed {name}"))
+            told(&format!("resumed {name}"))
         }
         Command::Schema { markdown: true } => {
             output::data(manual::markdown().trim_end());
@@ -325,8 +326,7 @@ fn next(
     Ok(exit::FINE)
 }
 
-fn told(done: Result<(), StateError>, message: &str) -> anyhow::Result<u8> {
-    done.map_err(failure)?;
+fn told(message: &str) -> anyhow::Result<u8> {
     output::say(message);
     Ok(exit::FINE)
 }

@@ -1,7 +1,7 @@
 //! Looking at the outbox: one delivery, lists of them, their attempts and incidents. Changes nothing.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use super::{Attempt, Delivery, delivery_columns};
@@ -27,8 +27,8 @@ pub struct Filter {
 ///
 /// # Errors
 /// What the database says.
-pub async fn get(pool: &PgPool, id: Uuid) -> Result<Option<Delivery>, sqlx::Error> {
-    delivery_columns!("SELECT", "FROM deliveries d WHERE d.id = $1", id).fetch_optional(pool).await
+pub async fn get(from: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Delivery>, sqlx::Error> {
+    delivery_columns!("SELECT", "FROM deliveries d WHERE d.id = $1", id).fetch_optional(from).await
 }
 
 /// Deliveries, newest first.

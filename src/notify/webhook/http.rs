@@ -13,7 +13,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER}
 use reqwest::{Client, Response};
 use url::{Host, Url};
 
-use super::guard::{Guard, Network, Refused};
+use super::guard::{Guard, Refused};
+use crate::config::network::Network;
 use crate::config::notify::NotifySettings;
 use crate::notify::channels::{Outcome, Verdict};
 use crate::notify::text::one_line;

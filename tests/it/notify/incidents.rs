@@ -1,5 +1,6 @@
 //! What opens, goes on and resolves, and which messages follow.
 
+use steward::db::audit::Actor;
 use steward::db::incidents::{self, Filter};
 use steward::notify::{self, Error};
 
@@ -199,11 +200,17 @@ async fn a_channel_that_is_not_configured_is_a_dead_message_and_can_be_mended() 
     assert_eq!(dead.state, "dead");
     let reason = "channel \"oncal\" is not configured: add [notify.channels.oncal] (configured: ml-oncall, ml-webhook)";
     assert_eq!(dead.last_error.as_deref(), Some(reason));
-    assert!(matches!(notify::retry_dead(&database.pool, &channels, dead.id).await, Err(Error::UnknownChannel { .. })));
+    let ada = Actor::local("ada");
+    let mut conn = database.pool.acquire().await.unwrap();
+    let error = notify::retry_delivery(&mut conn, &channels, dead.id, &ada).await.unwrap_err();
+    assert!(matches!(error, Error::UnknownChannel { .. }), "{error}");
 
     let settings = Settings::new().channel("oncal", json!({ "kind": "email", "to": "a@example.com" }));
     let channels = settings.build();
-    let due = notify::retry_dead(&database.pool, &channels, dead.id).await.unwrap();
+    let due = notify::retry_delivery(&mut conn, &channels, dead.id, &ada).await.unwrap();
+    let acts: Vec<(String, String)> =
+        sqlx::query_as("SELECT action, subject FROM governance_events").fetch_all(&database.pool).await.unwrap();
+    assert_eq!(acts, [("delivery.retried".to_owned(), dead.id.to_string())]);
     assert_eq!(due.len(), 1);
     dispatcher(&database, &channels).drain().await.unwrap();
     let sent = deliveries::get(&database.pool, due[0]).await.unwrap().unwrap();
@@ -216,8 +223,13 @@ async fn acknowledging_is_for_open_incidents_and_happens_once() {
     let database = TestDatabase::new().await;
     let channels = Settings::new().build();
     let id = commit(&database.pool, &channels, &evaluation(7, BOTH, vec![breach("temp")])).await.opened[0].id;
-    let first = notify::acknowledge(&database.pool, id, "ada", Some("looking")).await.unwrap();
-    let again = notify::acknowledge(&database.pool, id, "bob", None).await.unwrap();
+    let (ada, bob) = (Actor::local("ada"), Actor::local("bob"));
+    let mut conn = database.pool.acquire().await.unwrap();
+    let first = notify::acknowledge(&mut conn, id, Some("looking"), &ada).await.unwrap();
+    let again = notify::acknowledge(&mut conn, id, None, &bob).await.unwrap();
+    let acts: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT actor, action, subject FROM governance_events").fetch_all(&database.pool).await.unwrap();
+    assert_eq!(acts, [("ada".to_owned(), "incident.acknowledged".to_owned(), id.to_string())]);
     assert_eq!(first, again);
     assert_eq!((again.state.as_str(), again.acknowledged_by.as_deref()), ("acknowledged", Some("ada")));
     // It stays one incident, and its end is told.
@@ -225,11 +237,8 @@ async fn acknowledging_is_for_open_incidents_and_happens_once() {
     assert_eq!(commit(&database.pool, &channels, &evaluation(9, BOTH, vec![clear("temp")])).await.resolved.len(), 1);
     let kinds: Vec<String> = incidents::events(&database.pool, id).await.unwrap().into_iter().map(|e| e.kind).collect();
     assert_eq!(kinds, ["opened", "acknowledged", "breached", "resolved"]);
-    assert!(matches!(notify::acknowledge(&database.pool, id, "ada", None).await, Err(Error::NotOpen { .. })));
-    assert!(matches!(
-        notify::acknowledge(&database.pool, Uuid::nil(), "ada", None).await,
-        Err(Error::NoSuchIncident(_))
-    ));
+    assert!(matches!(notify::acknowledge(&mut conn, id, None, &ada).await, Err(Error::NotOpen { .. })));
+    assert!(matches!(notify::acknowledge(&mut conn, Uuid::nil(), None, &ada).await, Err(Error::NoSuchIncident(_))));
     // A new breach is a new incident.
     let next = commit(&database.pool, &channels, &evaluation(10, BOTH, vec![breach("temp")])).await;
     assert_ne!(next.opened[0].id, id);
