@@ -11,7 +11,8 @@ use super::secret::Secret;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StorageSettings {
-    /// Roots that may be read (`file:///srv/data`, `s3://bucket/prefix`, `https://host/path`); empty allows everything.
+    /// Roots that may be read (`file:///srv/data`, `s3://bucket/prefix`, `https://host/path`); empty allows everything to job files on
+    /// disk and nothing to documents submitted over HTTP.
     pub allowed: Vec<String>,
     /// Most objects one URI with wildcards may match; more is an error, not a truncated list.
     pub max_objects: usize,

@@ -9,9 +9,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::apply::{StateError, refused};
+use super::document::{JobDocument, SourceSpec};
 use crate::db::audit::{self, Actor, Event, Outcome};
 use crate::db::jobs as store;
 use crate::queue::{self, Cancelled, Enqueued, Error, NewRun};
+use crate::storage::{self, Storage};
 
 /// Puts a run into the queue. With an idempotency key that was used before it is that run again, and no event.
 ///
@@ -81,6 +83,18 @@ pub async fn resume(conn: &mut PgConnection, name: &str, actor: &Actor) -> Resul
         return Err(refused(conn, name).await?);
     }
     Ok(record(conn, "job.resumed", "job", name, json!({}), actor).await?)
+}
+
+/// What of a submitted document's data the settings do not let it read: JSON pointers into the document, each with the
+/// refusal. Ask before it is put into the queue; the worker that resolves its templates asks again.
+#[must_use]
+pub fn check_submitted(document: &JobDocument, storage: &Storage) -> Vec<(&'static str, storage::Error)> {
+    let sources = [("/data/reference/uri", &document.data.reference), ("/data/current/uri", &document.data.current)];
+    let refused = |(pointer, source): (&'static str, &Option<SourceSpec>)| {
+        let error = storage.check_submitted(&source.as_ref()?.uri).err()?;
+        Some((pointer, error))
+    };
+    sources.into_iter().filter_map(refused).collect()
 }
 
 /// Writes what was done into the audit trail.

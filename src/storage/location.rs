@@ -87,6 +87,10 @@ impl Location {
         if bucket.is_empty() {
             return Err(bad("it names no bucket: write scheme://bucket/path"));
         }
+        // The bucket becomes a part of a host's name or of a URL: `#`, `?`, `%` and their like would make another one of it.
+        if !bucket.chars().all(|c| c.is_ascii_alphanumeric() || "._-$".contains(c)) || bucket.contains("..") {
+            return Err(bad("a bucket's name holds letters, digits, `.`, `_` and `-` only"));
+        }
         let path = path.trim_start_matches('/').to_owned();
         if path.is_empty() {
             return Err(bad("it names a bucket and no object: add a path such as data/*.parquet"));
@@ -198,6 +202,17 @@ mod tests {
         assert_eq!(location.query.as_deref(), Some("sig=hunter2"));
         assert_eq!(location.uri(), "https://host/x.parquet");
         assert!(!format!("{location:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_bucket_cannot_make_another_host_of_the_endpoint() {
+        for bucket in
+            ["evil.example#", "evil.example?", "evil.example%2f", "evil\\x", "a b", "..", "a..b", "b\u{130}", "{a,b}"]
+        {
+            let error = Location::parse(&format!("s3://{bucket}/x.csv")).unwrap_err().to_string();
+            assert!(error.contains("bucket's name"), "{bucket}: {error}");
+        }
+        assert!(Location::parse("az://$web/x.csv").is_ok() && Location::parse("s3://my.bucket-1_x/x.csv").is_ok());
     }
 
     #[test]

@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::Row;
 use steward::clock::{SharedClock, SimulatedClock};
+use steward::config::storage::StorageSettings;
 use steward::db::audit::Actor;
 use steward::db::jobs as store;
 use steward::jobs::plan::Error as PlanError;
 use steward::jobs::vocabulary::{Calendar, words};
 use steward::jobs::{self, Checks, JobDocument, Loaded, Plan, StateError, join, parse, plan};
 use steward::queue::NewRun;
+use steward::storage::Storage;
 
 use crate::support::database::TestDatabase;
 
@@ -203,6 +205,27 @@ async fn applying_is_recorded_job_by_job() {
         .await
         .unwrap();
     assert!(detail.contains("\"field\":\"schedule\"") && detail.contains("@daily"), "{detail}");
+}
+
+#[test]
+fn a_submitted_document_may_name_only_listed_data() {
+    let storage = |allowed: &[&str]| {
+        #[derive(serde::Deserialize)]
+        struct Fragment {
+            storage: StorageSettings,
+        }
+        let mut settings = toml::from_str::<Fragment>(include_str!("../../config/default.toml")).unwrap().storage;
+        settings.allowed = allowed.iter().map(|root| (*root).to_owned()).collect();
+        Storage::new(&settings)
+    };
+    let loaded = load(&[("a.toml", job("a", "").replace("x.parquet", "s3://mine/day={tick:%Y-%m-%d}/*.parquet"))]);
+    let document = &loaded.documents[0].document;
+    assert!(jobs::actions::check_submitted(document, &storage(&["s3://mine"])).is_empty());
+    for allowed in [&[][..], &["s3://mine-too"], &["/srv"]] {
+        let refused = jobs::actions::check_submitted(document, &storage(allowed));
+        assert_eq!(refused.len(), 1);
+        assert_eq!((refused[0].0, refused[0].1.code()), ("/data/current/uri", "denied"));
+    }
 }
 
 #[tokio::test]

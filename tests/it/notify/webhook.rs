@@ -156,7 +156,18 @@ async fn a_long_answer_is_read_in_part() {
 async fn private_targets_are_refused_by_address_and_by_name() {
     let server = MockServer::start().await;
     let port = server.address().port();
-    for target in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "169.254.169.254"] {
+    for target in [
+        "127.0.0.1",
+        "localhost",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "0x7f.1",
+        "2130706433",
+        "017700000001",
+        "169.254.169.254",
+    ] {
         let database = TestDatabase::new().await;
         let mut settings = Settings::new().webhook("hook", &format!("http://{target}:{port}/"));
         settings.notify.allow_private_targets.clear();
