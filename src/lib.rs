@@ -16,10 +16,11 @@
 //! | domain | [`access`], [`dataset`], [`registry`], [`schedule`], [`notify`] | all above |
 //! | jobs | [`jobs`] | all above |
 //! | assembly | [`app`] | all above |
-//! | entrances | [`api`], [`cli`] | all above |
+//! | service | [`api`] | all above |
+//! | entrances | [`cli`] | all above |
 //!
 //! One home per foreign crate: statrs in `stats`, polars in `dataset`, object_store in `storage`, apalis in `queue`,
-//! croner in `schedule`, lettre in `notify`, axum, tower and utoipa in `api`; reqwest in `notify` and, beneath object_store,
+//! croner in `schedule`, lettre in `notify`, axum and hyper in `api`; reqwest in `notify` and, beneath object_store,
 //! in `storage::reach`.
 
 pub mod ab;

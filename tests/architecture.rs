@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module and the modules of this crate that it may use, layer by layer; a module may always use itself.
-const LAYERS: [(&str, &[&str], Uses); 8] = [
+const LAYERS: [(&str, &[&str], Uses); 9] = [
     ("foundation", &["clock", "config"], Uses::Nothing),
     ("mathematics", &["stats"], Uses::Nothing),
     ("judgements", &["metrics", "drift", "ab"], Uses::Layers(&["mathematics"])),
@@ -20,7 +20,8 @@ const LAYERS: [(&str, &[&str], Uses); 8] = [
     ("domain", &["access", "dataset", "registry", "schedule", "notify"], Uses::AllAbove),
     ("jobs", &["jobs"], Uses::AllAbove),
     ("assembly", &["app"], Uses::AllAbove),
-    ("entrances", &["api", "cli"], Uses::AllAbove),
+    ("service", &["api"], Uses::AllAbove),
+    ("entrances", &["cli"], Uses::AllAbove),
 ];
 
 #[derive(Clone, Copy)]
@@ -31,7 +32,7 @@ enum Uses {
 }
 
 /// A foreign crate and the places that may name it.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("statrs", &["stats"]),
     ("polars", &["dataset"]),
     ("object_store", &["storage"]),
@@ -40,6 +41,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("lettre", &["notify"]),
     ("reqwest", &["notify", "storage/reach"]),
     ("axum", &["api", "cli/demo"]),
+    ("hyper", &["api"]),
 ];
 
 /// Longest file. Longer ones hold two things.

@@ -46,7 +46,7 @@ pub mod token;
   steward demo                                   see the whole of it on a year of flights
   steward drift check --reference a.parquet --current b.parquet
   steward jobs check                             validate the job files in jobs/
-  steward serve                                  scheduler, worker and sender in one process
+  steward serve                                  scheduler, worker, sender and REST API in one process
 
 Exit codes: 0 fine; 1 the check found something; 2 wrong use; 3 invalid configuration;
 4 data or a service cannot be reached or read; 70 a bug."
@@ -79,12 +79,14 @@ pub struct Global {
 enum Command {
     /// Run everything on a year of real flights and show what was found.
     Demo(demo::Args),
-    /// Run all roles: scheduler, worker and sender of messages.
+    /// Run all roles: scheduler, worker, sender of messages, and the REST API.
     Serve(serve::Args),
     /// Run only a worker.
     Worker(serve::Args),
     /// Run only a scheduler.
     Scheduler(serve::Args),
+    /// Run only the REST API.
+    Api(serve::Args),
     /// Job files: check, plan, apply, list, run, replay, ...
     Jobs(jobs::Args),
     /// Runs: list, show, submit, retry, cancel.
@@ -203,7 +205,8 @@ impl Cli {
             return config_command::run(args, &sources);
         }
         let settings = config_command::load(&sources)?;
-        let service = matches!(self.command, Command::Serve(_) | Command::Worker(_) | Command::Scheduler(_));
+        let service =
+            matches!(self.command, Command::Serve(_) | Command::Worker(_) | Command::Scheduler(_) | Command::Api(_));
         telemetry::init(&settings.settings.log, service);
         let context = Context { settings };
         match self.command {
@@ -211,6 +214,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args, serve::Role::All, &context).await,
             Command::Worker(args) => serve::run(args, serve::Role::Worker, &context).await,
             Command::Scheduler(args) => serve::run(args, serve::Role::Scheduler, &context).await,
+            Command::Api(args) => serve::run(args, serve::Role::Api, &context).await,
             Command::Jobs(args) => jobs::run(args, &context).await,
             Command::Runs(args) => runs::run(args, &context).await,
             Command::Alerts(args) => alerts::run(args, &context).await,

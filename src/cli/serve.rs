@@ -1,4 +1,4 @@
-//! `steward serve`, `steward worker`, `steward scheduler`: the roles, until a signal.
+//! `steward serve`, `steward worker`, `steward scheduler`, `steward api`: the roles, until a signal.
 //!
 //! The first SIGINT or SIGTERM stops gracefully (claims end, running work gets its grace period, the rest is handed
 //! back); the second one exits at once. Changed job files are picked up while a service runs; a mistake in them keeps the
@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Context, exit, output};
+use crate::api;
 use crate::app::{self, App, DEFAULT_QUEUE, Roles};
+use crate::config::server::Authentication;
 use crate::db;
 use crate::db::audit::Actor;
 use crate::jobs::store;
@@ -31,6 +33,8 @@ pub enum Role {
     Worker,
     /// Scheduler.
     Scheduler,
+    /// The REST API.
+    Api,
 }
 
 /// Arguments of the roles.
@@ -38,7 +42,8 @@ pub enum Role {
 #[command(after_help = "Examples:
   steward serve                          apply the job files in jobs/ and run everything
   steward worker --set worker.concurrency=8
-  steward scheduler                      another one is harmless: each tick exists once")]
+  steward scheduler                      another one is harmless: each tick exists once
+  steward api                            the REST API alone; /reference shows what it can do")]
 pub struct Args {
     /// Do not apply the job files when starting; run what the database has.
     #[arg(long)]
@@ -51,7 +56,12 @@ pub struct Args {
 /// When the database cannot be had.
 pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8> {
     let app = started(context).await?;
-    let files = (role != Role::Worker && !args.no_apply).then(|| JobFiles::new(&app));
+    // Bound before anything is begun: a taken address is a mistake in how it was started.
+    let listener = match role {
+        Role::All | Role::Api => Some(listen(&app).await?),
+        Role::Worker | Role::Scheduler => None,
+    };
+    let files = (matches!(role, Role::All | Role::Scheduler) && !args.no_apply).then(|| JobFiles::new(&app));
     if let Some(mut files) = files.clone() {
         files.apply().await;
     }
@@ -59,11 +69,18 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
         Role::All => Roles { worker: true, scheduler: true, dispatcher: true },
         Role::Worker => Roles { worker: true, scheduler: false, dispatcher: true },
         Role::Scheduler => Roles { worker: false, scheduler: true, dispatcher: false },
+        Role::Api => Roles { worker: false, scheduler: false, dispatcher: false },
     };
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     app.spawn(roles, DEFAULT_QUEUE, &tracker, &stop);
     if let Some(files) = files {
         tracker.spawn(files.watch(stop.clone()));
+    }
+    if let Some(listener) = listener {
+        let (app, stop) = (app.clone(), stop.clone());
+        let address = listener.local_addr()?;
+        tracing::info!(url = format!("http://{address}/reference"), "the API listens");
+        tracker.spawn(async move { api::serve(&app, listener, stop).await });
     }
     tracker.close();
     tracing::info!(?role, database = app.database.url_redacted, "ready");
@@ -84,6 +101,28 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
     app.close().await;
     tracing::info!("stopped");
     Ok(if by_itself { exit::BUG } else { exit::FINE })
+}
+
+/// The address of the API, when it may be listened on.
+async fn listen(app: &App) -> anyhow::Result<tokio::net::TcpListener> {
+    let server = &app.settings.server;
+    if server.authentication == Authentication::None && !is_loopback(&server.listen) {
+        let message = format!(
+            "server.listen = \"{}\" can be reached from other machines, and server.authentication is \"none\": anybody there could \
+             promote models; set server.authentication = \"tokens\" and make one with `steward token create`, or listen on 127.0.0.1",
+            server.listen
+        );
+        return Err(exit::Failure::configuration(message).into());
+    }
+    api::bind(app).await.map_err(|error| {
+        let message =
+            format!("cannot listen on {}: {error}; set server.listen to a free address of this machine", server.listen);
+        exit::Failure::unreachable(message).into()
+    })
+}
+
+fn is_loopback(listen: &str) -> bool {
+    listen.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
 }
 
 fn at_once() -> u8 {

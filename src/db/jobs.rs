@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 /// A definition to be stored.
@@ -194,7 +194,7 @@ pub async fn resume(conn: &mut PgConnection, name: &str) -> Result<bool, sqlx::E
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn overview(pool: &PgPool) -> Result<Vec<JobOverview>, sqlx::Error> {
+pub async fn overview(executor: impl PgExecutor<'_>) -> Result<Vec<JobOverview>, sqlx::Error> {
     sqlx::query_as!(
         JobOverview,
         "SELECT j.id, j.name, j.kind, j.state, j.paused_by, j.paused_reason,
@@ -210,6 +210,6 @@ pub async fn overview(pool: &PgPool) -> Result<Vec<JobOverview>, sqlx::Error> {
          WHERE j.state <> 'removed'
          ORDER BY j.name COLLATE \"C\""
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
 }

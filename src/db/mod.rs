@@ -8,7 +8,9 @@
 pub mod ab_tests;
 pub mod audit;
 pub mod deliveries;
+pub mod drift_alerts;
 pub mod embedded;
+pub mod gauges;
 pub mod idempotency;
 pub mod incidents;
 pub mod jobs;

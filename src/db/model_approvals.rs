@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// An approval: it holds for the artefact and the metrics that the approver saw.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns of the table, of the same names
 pub struct ApprovalRow {
     pub id: Uuid,

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A name that moves from version to version.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns, of the same names
 pub struct AliasRow {
     pub model_name: String,
@@ -94,7 +94,7 @@ pub async fn remove_aliases_of(conn: &mut PgConnection, model: Uuid) -> Result<V
 }
 
 /// An edition of a version's model card.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns, of the same names
 pub struct CardRow {
     pub edition: i32,

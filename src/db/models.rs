@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A version of a model, as it is kept and as it is answered.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow, utoipa::ToSchema)]
 #[allow(missing_docs)] // the fields are the specification's and the columns', of the same names
 pub struct ModelVersion {
     pub id: Uuid,

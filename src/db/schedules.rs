@@ -75,7 +75,7 @@ pub struct Verdict {
 }
 
 /// A tick as it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TickRow {
     /// The tick.
     pub tick_at: DateTime<Utc>,

@@ -22,7 +22,7 @@ pub struct NewRow<'a> {
 }
 
 /// A token as people see it: everything but the secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns of the table, of the same names
 pub struct TokenRow {
     pub id: Uuid,

@@ -33,7 +33,7 @@ pub struct NewMetric {
 }
 
 /// A metric as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns of the table, of the same names
 pub struct Metric {
     pub id: Uuid,
@@ -163,7 +163,7 @@ pub async fn query(
 }
 
 /// A point of a chart.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Point {
     /// The end of the window that it is about, or when it was logged.
     pub at: DateTime<Utc>,

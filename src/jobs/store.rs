@@ -75,6 +75,16 @@ pub fn parse(name: &str, text: &str, settings: &Settings) -> Result<JobDocument,
     reading.document.ok_or_else(|| diagnostic::render(&reading.diagnostics, false))
 }
 
+/// Reads one document under the settings' vocabulary.
+///
+/// # Errors
+/// Every mistake, with its place.
+pub fn read(name: &str, text: &str, settings: &Settings) -> Result<JobDocument, Vec<diagnostic::Diagnostic>> {
+    let known = vocabulary::known(settings);
+    let reading = super::parse(name, text, Checks { known: &known, schedule: &Calendar });
+    reading.document.ok_or(reading.diagnostics)
+}
+
 /// The active jobs that have a schedule, by name.
 ///
 /// # Errors

@@ -88,7 +88,10 @@ pub async fn list(pool: &PgPool, filter: &RunFilter, limit: u32) -> Result<RunPa
 }
 
 /// The run of that id, when there is one.
-pub(super) async fn find(executor: impl PgExecutor<'_>, run_id: Uuid) -> Result<Option<Run>, sqlx::Error> {
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(executor: impl PgExecutor<'_>, run_id: Uuid) -> Result<Option<Run>, sqlx::Error> {
     sqlx::query_as!(
         Run,
         "SELECT id, job_id, job_name, kind, document, queue, priority, state, trigger, notifies, tick_at,

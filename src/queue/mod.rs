@@ -42,7 +42,8 @@ pub use finish::complete;
 pub use handler::{Handler, JobError, JobErrorKind, RunContext};
 pub use inputs::{InputPin, pin_inputs, pinned_inputs, unpin_inputs};
 pub use ledger::{
-    Cancelled, Cursor, RunFilter, RunPage, Unfinished, attempts, cancel, get, list, retry, unfinished_of_job, wait_for,
+    Cancelled, Cursor, RunFilter, RunPage, Unfinished, attempts, cancel, find, get, list, retry, unfinished_of_job,
+    wait_for,
 };
 pub use run::{Attempt, Completion, NewRun, Run, State, Trigger};
 pub use work::{drain, work};

@@ -258,7 +258,7 @@ impl Run {
 }
 
 /// One lease of a run and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow, utoipa::ToSchema)]
 pub struct Attempt {
     /// The run.
     pub run_id: Uuid,

@@ -22,7 +22,7 @@ use crate::db::model_evidence::{self, MetricNow};
 use crate::db::models::{self, ModelVersion};
 
 /// An approval, and why it does not count, if so.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Approval {
     /// The approval.
     #[serde(flatten)]
@@ -34,7 +34,7 @@ pub struct Approval {
 }
 
 /// An approval that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Stale {
     /// Whose.
     pub approver: String,
@@ -43,7 +43,7 @@ pub struct Stale {
 }
 
 /// The approvals of a promotion.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
 pub struct ApprovalState {
     /// How many the policy asks for.
     pub needed: u32,

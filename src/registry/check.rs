@@ -16,7 +16,7 @@ use crate::db::model_history;
 use crate::db::models::{self, ModelVersion};
 
 /// What a promotion would need and has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PromotionCheck {
     /// The model.
     pub model_name: String,

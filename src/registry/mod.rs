@@ -26,8 +26,8 @@ mod read;
 mod register;
 mod stage;
 mod told;
-pub mod version;
 pub mod validation;
+pub mod version;
 
 pub use crate::db::model_approvals::{ApprovalRow, PolicyRow};
 pub use crate::db::model_history::HistoryRow;

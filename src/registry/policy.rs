@@ -16,7 +16,7 @@ use crate::db::audit::{self, Actor, Event, Outcome};
 use crate::db::{model_approvals, models};
 
 /// What a promotion needs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How many principals must approve.
@@ -36,7 +36,7 @@ pub struct Policy {
 }
 
 /// A gate and its options: `{"gate": "metric", "metric": "roc_auc", "min": 0.7}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GateSpec {
     /// Name of an entry of [`gates::ALL`].
     pub gate: String,
@@ -46,7 +46,7 @@ pub struct GateSpec {
 }
 
 /// The policy that holds for a model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PolicyInForce {
     /// The policy.
     pub policy: Policy,

@@ -183,7 +183,9 @@ pub async fn known_version(
                 return Err(Error::field("/model_name", problem));
             }
             if semver::Version::parse(version).is_err() || version.len() > 128 {
-                let detail = format!("{version:?} is no semantic version such as 1.4.0 or 2.0.0-rc.1, so it cannot be registered");
+                let detail = format!(
+                    "{version:?} is no semantic version such as 1.4.0 or 2.0.0-rc.1, so it cannot be registered"
+                );
                 return Err(Error::field("/model_version", detail));
             }
             super::auto_register(conn, setup, name, version, None, actor).await?;

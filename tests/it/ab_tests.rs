@@ -7,6 +7,7 @@ use steward::registry::ab_tests::{self, Error, NewTest, Observations, TestRow};
 use uuid::Uuid;
 
 use crate::support::database::TestDatabase;
+use crate::support::registry::Desk;
 
 fn spec() -> NewTest {
     serde_json::from_value(json!({
@@ -26,7 +27,7 @@ fn ada() -> Actor {
 
 async fn create(pool: &PgPool, new: &NewTest) -> Result<TestRow, Error> {
     let mut tx = pool.begin().await.unwrap();
-    let test = ab_tests::create(&mut tx, new, true, &ada()).await?;
+    let test = ab_tests::create(&mut tx, new, Some(Desk::default().setup()), &ada()).await?;
     tx.commit().await.unwrap();
     Ok(test)
 }
@@ -205,7 +206,7 @@ async fn a_test_that_cannot_be_is_refused_with_every_reason() {
     assert_eq!(create(pool, &spec()).await.unwrap_err().code(), "ab_test_exists");
     let mut conn = pool.acquire().await.unwrap();
     let unknown = NewTest { test_name: "x".into(), model_b_version: "9.0.0".into(), ..spec() };
-    let error = ab_tests::create(&mut conn, &unknown, false, &ada()).await.unwrap_err();
+    let error = ab_tests::create(&mut conn, &unknown, None, &ada()).await.unwrap_err();
     assert_eq!(error.code(), "model_not_found");
 
     let test = started(pool, &NewTest { test_name: "y".into(), ..spec() }).await;

@@ -19,6 +19,7 @@ mod platform;
 mod processes;
 mod queue;
 mod registry;
+mod rest_contract;
 mod schedule;
 mod support;
 mod validation;

@@ -10,6 +10,7 @@ use steward::registry::validation::{
 };
 
 use crate::support::database::TestDatabase;
+use crate::support::registry::Desk;
 
 const MODEL: &str = "biodiversity_ensemble";
 
@@ -28,7 +29,8 @@ fn metric(name: &str, value: f64) -> NewMetric {
 
 async fn log(pool: &PgPool, metrics: &[NewMetric], auto: bool) -> Result<Vec<validation::Metric>, Error> {
     let mut tx = pool.begin().await.unwrap();
-    let rows = validation::log(&mut tx, metrics, &Actor::local("ada"), auto).await?;
+    let desk = Desk::default();
+    let rows = validation::log(&mut tx, metrics, &Actor::local("ada"), auto.then(|| desk.setup())).await?;
     tx.commit().await.unwrap();
     Ok(rows)
 }
@@ -240,7 +242,9 @@ async fn the_specifications_classification_example_gives_its_numbers_and_logs_th
         ..Target::default()
     };
     let mut tx = database.pool.begin().await.unwrap();
-    let result = evaluate_classification(&mut tx, &target, &input, &Actor::local("ada"), true).await.unwrap();
+    let result = evaluate_classification(&mut tx, &target, &input, &Actor::local("ada"), Some(Desk::default().setup()))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(result.metrics.keys().collect::<Vec<_>>(), ["accuracy", "precision", "recall", "f1"]);
     for (name, expected) in [("accuracy", 5.0 / 6.0), ("precision", 1.0), ("recall", 2.0 / 3.0), ("f1", 0.8)] {
@@ -259,7 +263,9 @@ async fn the_specifications_regression_example_gives_its_numbers_and_logs_them()
     let input = Regression { y_true: list(json!([1.0, 2.0, 3.0, 4.0])), y_pred: list(json!([1.1, 2.1, 2.9, 4.2])) };
     let target = Target { model_name: "resm_ensemble".into(), model_version: "0.1.0".into(), ..Target::default() };
     let mut tx = database.pool.begin().await.unwrap();
-    let result = evaluate_regression(&mut tx, &target, &input, &Actor::local("ada"), true).await.unwrap();
+    let result = evaluate_regression(&mut tx, &target, &input, &Actor::local("ada"), Some(Desk::default().setup()))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     for (name, expected) in [("mae", 0.125), ("mse", 0.0175), ("rmse", 0.0175_f64.sqrt()), ("r2", 0.986)] {
         assert!((value(&result, name) - expected).abs() < 1e-12, "{name}: {}", value(&result, name));
@@ -353,8 +359,10 @@ async fn an_undefined_metric_is_null_with_its_reason_in_answer_and_log() {
     let target = Target { model_name: MODEL.into(), model_version: "0.2.0".into(), ..Target::default() };
     let mut tx = database.pool.begin().await.unwrap();
     let single = Regression { y_true: list(json!([5.0])), y_pred: list(json!([6.0])) };
-    evaluate_regression(&mut tx, &target, &input, &Actor::local("ada"), true).await.unwrap();
-    let result = evaluate_regression(&mut tx, &target, &single, &Actor::local("ada"), true).await.unwrap();
+    evaluate_regression(&mut tx, &target, &input, &Actor::local("ada"), Some(Desk::default().setup())).await.unwrap();
+    let result = evaluate_regression(&mut tx, &target, &single, &Actor::local("ada"), Some(Desk::default().setup()))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(result.metrics["r2"], Value::Null, "one row has no R²");
     let r2 = result.logged.iter().find(|m| m.metric_name == "r2").unwrap();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::TestPlan;
 
 /// A test with everything that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns of the specification's table, of the same names
 pub struct TestRow {
     pub id: Uuid,
@@ -39,7 +39,7 @@ pub struct TestRow {
 }
 
 /// A look at a test as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)] // the columns of the specification's table, of the same names
 pub struct ResultRow {
     pub id: Uuid,

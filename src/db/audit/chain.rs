@@ -9,7 +9,7 @@ use super::{EventRow, page};
 const PAGE: i64 = 1000;
 
 /// What a verification found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Verification {
     /// Rows read up to the end or the first problem.
     pub events: i64,

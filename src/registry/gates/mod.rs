@@ -44,7 +44,7 @@ pub struct Verdict {
 }
 
 /// A gate's answer as it is returned and kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct GateAnswer {
     /// The gate.
     pub gate: String,

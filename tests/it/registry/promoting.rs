@@ -192,5 +192,5 @@ async fn a_move_that_is_not_committed_leaves_nothing() {
     assert_eq!(desk.get("1.0.0").await.stage, "development");
     assert_eq!(desk.trail().await, before);
     assert_eq!(count(&mut *desk.conn().await, "SELECT count(*) FROM model_stage_history").await, 1);
-    assert_eq!(audit::verify(desk.pool()).await.unwrap().problem, None);
+    assert_eq!(audit::verify(desk.pool(), None).await.unwrap().problem, None);
 }

@@ -79,7 +79,7 @@ async fn complete(desk: &Desk, outcome: &Outcome) {
     assert_eq!(count(&mut conn, present).await, 8, "the history ends where the versions are");
     let events = "SELECT count(*) FROM governance_events WHERE action IN ('model.promoted', 'model.rolled_back')";
     assert_eq!(usize::try_from(count(&mut conn, events).await).unwrap(), outcome.promoted, "one event a promotion");
-    assert_eq!(audit::verify(desk.pool()).await.unwrap().problem, None);
+    assert_eq!(audit::verify(desk.pool(), None).await.unwrap().problem, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

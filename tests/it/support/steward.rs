@@ -35,6 +35,8 @@ impl Site {
         let mut command = bare(args);
         command.current_dir(self.path()).env("DATABASE_URL", &self.database_url);
         command.env("STEWARD__DATA_DIR", self.path().join("data"));
+        // Several run side by side: each on a port of its own.
+        command.env("STEWARD__SERVER__LISTEN", "127.0.0.1:0");
         command
     }
 

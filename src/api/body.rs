@@ -1,0 +1,257 @@
+//! Reading requests strictly: a write says exactly what it means, or it is refused with the place of each mistake.
+
+use std::fmt::Write as _;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::problem::Problem;
+
+/// A JSON body of type `T`.
+#[derive(Debug)]
+pub struct Body<T> {
+    /// What was sent.
+    pub value: T,
+    /// Its bytes, for fingerprints.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let server = &api.app.settings.server;
+        let (parts, body) = request.into_parts();
+        let bytes = to_bytes(body, server.max_body_bytes).await.map_err(|_| too_large(server.max_body_bytes))?;
+        if bytes.is_empty() {
+            // `POST .../start` needs no body; where fields are needed, their absence is what is reported.
+            return parse(&Bytes::from_static(b"{}"), server.max_json_depth);
+        }
+        if !is_json(&parts.headers) {
+            let detail = "send the body as application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+        }
+        parse(&bytes, server.max_json_depth)
+    }
+}
+
+/// 413 with the limit.
+pub(super) fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is larger than {limit} bytes; send less at a time");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+/// Reads JSON, with the place of the first mistake.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes, max_depth: usize) -> Result<Body<T>, Problem> {
+    if let Some(depth) = too_deep(bytes, max_depth) {
+        return Err(Problem::malformed(format!("the body nests deeper than {max_depth} levels ({depth} at least)")));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = match serde_path_to_error::deserialize(&mut deserializer) {
+        Ok(value) => value,
+        Err(error) => {
+            let path = pointer(error.path());
+            return Err(explain(&error.into_inner(), path));
+        }
+    };
+    deserializer.end().map_err(|error| explain(&error, String::new()))?;
+    Ok(Body { value, bytes: bytes.clone() })
+}
+
+/// The depth at which it becomes too deep; strings are skipped.
+fn too_deep(bytes: &[u8], max: usize) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > max {
+                    return Some(depth);
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => {
+                let _ = write!(text, "/{index}");
+            }
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                text.push('/');
+                text.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => {}
+        }
+    }
+    text
+}
+
+fn explain(error: &serde_json::Error, path: String) -> Problem {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    if !error.is_data() {
+        // serde_json repeats the place at the end.
+        let text = error.to_string();
+        let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+        let hint = if text.contains("expected value") || text.contains("number out of range") {
+            "; JSON knows no NaN and no infinity: send null, or leave the field out"
+        } else {
+            ""
+        };
+        return Problem::malformed(format!("the body is not JSON: {text} at {place}{hint}"));
+    }
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    Problem::invalid(path, format!("{} ({place})", with_suggestion(text)))
+}
+
+/// serde's sentence about an unknown word, with the nearest known one.
+fn with_suggestion(text: &str) -> String {
+    let mut words = text.split('`').skip(1).step_by(2);
+    if !text.starts_with("unknown ") {
+        return text.to_owned();
+    }
+    let Some(unknown) = words.next() else { return text.to_owned() };
+    let near = words
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
+        .min();
+    match near {
+        Some((_, known)) => format!("{text}; did you mean `{known}`?"),
+        None => text.to_owned(),
+    }
+}
+
+/// The parts of the path, as problems when they do not fit.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, api).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(PathRejection::FailedToDeserializePathParams(error)) => Err(Problem::not_found(format!(
+                "nothing can be at this path: {}",
+                error.body_text().trim_start_matches("Invalid URL: ")
+            ))),
+            Err(error) => Err(Problem::internal(&error)),
+        }
+    }
+}
+
+/// The query, in which every parameter must be known.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        match axum::extract::Query::<T>::from_request_parts(parts, api).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(QueryRejection::FailedToDeserializeQueryString(error)) => {
+                let text = error.body_text();
+                let text = text.trim_start_matches("Failed to deserialize query string: ");
+                let (name, reason) = text.split_once(": ").unwrap_or(("", text));
+                let unknown = text.split('`').nth(1).filter(|_| text.contains("unknown field"));
+                let name = if name.contains(' ') { unknown.unwrap_or_default() } else { name };
+                Err(Problem::invalid(format!("?{name}"), with_suggestion(reason)))
+            }
+            Err(error) => Err(Problem::malformed(error.to_string())),
+        }
+    }
+}
+
+/// Goes on only when text can be stored: PostgreSQL keeps no NUL.
+///
+/// # Errors
+/// 422 at the pointer.
+pub fn storable(pointer: &str, text: &str) -> Result<(), Problem> {
+    if text.contains('\0') {
+        return Err(Problem::invalid(pointer, "contains the character U+0000, which cannot be stored"));
+    }
+    Ok(())
+}
+
+/// How long a long-poll waits: `30s`, or a number of seconds.
+///
+/// # Errors
+/// 422 for anything else, and beyond the configured longest time.
+pub fn wait(api: &Api, text: Option<&str>) -> Result<Option<std::time::Duration>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let most = api.app.settings.server.max_wait_seconds;
+    match text.strip_suffix('s').unwrap_or(text).parse::<u64>() {
+        Ok(seconds) if seconds <= most => Ok(Some(std::time::Duration::from_secs(seconds))),
+        _ => Err(Problem::invalid("?wait", format!("must be seconds such as `30s`, at most `{most}s`"))),
+    }
+}
+
+/// Goes on only when the word, if there is one, is among the known.
+///
+/// # Errors
+/// 422 with the known ones.
+pub fn one_of(pointer: &str, word: Option<&str>, known: &[&str]) -> Result<(), Problem> {
+    match word {
+        Some(word) if !known.contains(&word) => {
+            let list = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            Err(Problem::invalid(pointer, format!("`{word}` is not one of {list}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Sample {
+        model_name: String,
+        tags: Vec<f64>,
+    }
+
+    fn problem(text: &'static str) -> String {
+        format!("{:?}", parse::<Sample>(&Bytes::from_static(text.as_bytes()), 8).unwrap_err())
+    }
+
+    #[test]
+    fn each_mistake_has_its_place_and_a_way_out() {
+        let unknown = problem(r#"{"modle_name": "a", "tags": []}"#);
+        assert!(unknown.contains("did you mean `model_name`?") && unknown.contains("422"), "{unknown}");
+        let wrong = problem(r#"{"model_name": "a", "tags": [1, "x"]}"#);
+        assert!(wrong.contains("\"/tags/1\"") && wrong.contains("invalid type"), "{wrong}");
+        let nan = problem(r#"{"model_name": "a", "tags": [NaN]}"#);
+        assert!(nan.contains("400") && nan.contains("no NaN") && nan.contains("column 29"), "{nan}");
+        let huge = problem(r#"{"model_name": "a", "tags": [1e999]}"#);
+        assert!(huge.contains("no NaN and no infinity"), "{huge}");
+        assert!(problem(r#"{"model_name": "[[[[[[[[[[", "tags": []} x"#).contains("trailing characters"));
+        assert!(problem(r#"{"model_name": [[[[[[[[["x"]]]]]]]]]}"#).contains("nests deeper than 8"));
+        assert!(problem(r#"{"model_name": "a"}"#).contains("missing field `tags`"));
+        assert!(problem(r#"{"model_name": "a", "model_name": "b", "tags": []}"#).contains("duplicate field"));
+    }
+}

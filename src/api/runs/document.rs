@@ -1,0 +1,78 @@
+//! A job document that came over the network: read as strictly as a file, and held against what may be read.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::super::Api;
+use super::super::problem::{Denial, Problem};
+use crate::config::server::Authentication;
+use crate::jobs::diagnostic::Diagnostic;
+use crate::jobs::document::JobDocument;
+use crate::jobs::store;
+
+/// Longest text of a document.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// Reads a document: its TOML text, or the same as a JSON object.
+///
+/// # Errors
+/// 422 with every mistake; 403, recorded, when it wants to read what is not allowed.
+pub(super) fn read(api: &Api, document: &Value) -> Result<JobDocument, Problem> {
+    let text = match document {
+        Value::String(text) => text.clone(),
+        Value::Object(_) => toml::to_string(document).map_err(|error| {
+            Problem::invalid(
+                "/document",
+                format!("cannot be written as a job document: {error}; leave out what is null"),
+            )
+        })?,
+        _ => return Err(Problem::invalid("/document", "must be the TOML text of a job, or the same as a JSON object")),
+    };
+    if text.len() > MAX_BYTES {
+        return Err(Problem::invalid("/document", format!("is longer than {MAX_BYTES} bytes")));
+    }
+    let document = store::read("document", &text, &api.app.settings).map_err(|mistakes| refused(&mistakes))?;
+    allowed(api, &document)?;
+    Ok(document)
+}
+
+fn refused(mistakes: &[Diagnostic]) -> Problem {
+    let detail = format!(
+        "the document has {}",
+        if mistakes.len() == 1 { "a mistake".to_owned() } else { format!("{} mistakes", mistakes.len()) }
+    );
+    mistakes.iter().map(Diagnostic::record).fold(
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_document", detail),
+        |problem, record| {
+            let hint = record.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let place = format!("line {}, column {}: ", record.line, record.column);
+            problem.at("/document", format!("{place}{}{hint}", record.message))
+        },
+    )
+}
+
+/// Whoever may submit documents must not thereby read every file that Steward can read.
+fn allowed(api: &Api, document: &JobDocument) -> Result<(), Problem> {
+    let settings = &api.app.settings;
+    let uris = [("reference", &document.data.reference), ("current", &document.data.current)];
+    for (input, source) in uris.into_iter().filter_map(|(input, source)| Some((input, source.as_ref()?))) {
+        // Whoever has the open mode has the machine; with tokens, nothing may be read that no root was named for.
+        let checked = match settings.server.authentication {
+            Authentication::None => api.app.storage.check(&source.uri),
+            Authentication::Tokens => api.app.storage.check_submitted(&source.uri),
+        };
+        let problem = checked.err().map(|error| error.to_string());
+        if let Some(reason) = problem {
+            let shown: String = source.uri.chars().take(300).collect();
+            return Err(Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", reason.clone())
+                .at(format!("/document/data/{input}/uri"), reason)
+                .denied(Denial {
+                    action: "run.submitted".to_owned(),
+                    subject_kind: "dataset".to_owned(),
+                    subject: shown,
+                    detail: json!({ "job": document.name }),
+                }));
+        }
+    }
+    Ok(())
+}
