@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench doc sqlx postgres
+.PHONY: help demo test lint fmt bench doc sqlx postgres check-api
 
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 DENY    := $(shell command -v cargo-deny 2>/dev/null)
@@ -33,12 +33,17 @@ endif
 fmt: ## Format the code
 	cargo fmt
 
-bench: ## Compare with pyarrow and scipy on this machine (takes minutes; close other programs)
+bench: postgres ## Compare with pyarrow, scipy and MLflow on this machine (takes minutes; close other programs)
 	cargo build --release
 	benches/drift.sh
+	benches/latest.sh
+	benches/promotion_race.sh
+
+check-api: postgres ## Attack the REST API with schemathesis, out of its own OpenAPI document (sets itself up)
+	.ci/check-api
 
 doc: postgres ## Remake what is generated (docs/, jobs/README.md, parts of README.md) and the API documentation
-	UPDATE_DOCS=1 UPDATE_JOB_FILES=1 STEWARD_UPDATE_DOCS=1 cargo test --quiet -- config::reference documents:: jobs::
+	UPDATE_DOCS=1 UPDATE_JOB_FILES=1 STEWARD_UPDATE_DOCS=1 cargo test --quiet -- config::reference documents:: jobs:: api::openapi
 	cargo doc --no-deps --document-private-items
 
 sqlx: postgres ## Record the statements again (.sqlx), against a private server with all migrations

@@ -27,6 +27,7 @@ const PAGE: &str = include_str!("reference.html");
         (name = "runs", description = "Runs: submitted, scheduled, repeated."),
         (name = "incidents", description = "Incidents and the messages about them."),
         (name = "audit", description = "The audit trail."),
+        (name = "tokens", description = "Who may call."),
         (name = "health", description = "For the machines that run Steward."),
     )
 )]
@@ -61,12 +62,30 @@ pub fn finished(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
     for (path, item) in &mut document.paths.paths {
         let open = matches!(path.as_str(), "/livez" | "/readyz" | "/openapi.json" | "/reference");
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            complete(operation, open);
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (verb, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(name(verb, path));
+                complete(operation, open);
+            }
         }
     }
     document
+}
+
+/// A name that generators of clients can use: `get_models_by_model_name_latest`.
+fn name(verb: &str, path: &str) -> String {
+    let segments = path.split('/').filter(|segment| !segment.is_empty() && *segment != "governance");
+    segments.fold(verb.to_owned(), |name, segment| match segment.strip_prefix('{') {
+        Some(parameter) => format!("{name}_by_{}", parameter.trim_end_matches('}')),
+        None => format!("{name}_{}", segment.replace(['-', '.'], "_")),
+    })
 }
 
 fn complete(operation: &mut Operation, open: bool) {
@@ -105,4 +124,52 @@ fn script_hash() -> &'static str {
             PAGE.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>")).map_or("", |(s, _)| s);
         base64::engine::general_purpose::STANDARD.encode(Sha256::digest(script))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    /// The document as it is checked in, for readers and for generators of clients.
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+
+    #[test]
+    fn the_document_that_is_checked_in_is_the_one_that_is_served() {
+        let wanted = format!("{}\n", super::super::openapi_document());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(FILE, &wanted).unwrap();
+        }
+        let found = std::fs::read_to_string(FILE).unwrap_or_default();
+        assert!(found == wanted, "docs/openapi.json is not what the handlers say: run `make doc`");
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_has_a_name_of_its_own() {
+        let document: Value = serde_json::from_str(&super::super::openapi_document()).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let tags: Vec<&str> =
+            document["tags"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+        let mut names = std::collections::BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (verb, operation) in item.as_object().unwrap() {
+                let at = format!("{verb} {path}");
+                assert!(operation["summary"].as_str().is_some_and(|s| s.ends_with('.')), "{at} has no summary");
+                assert!(operation["responses"]["default"].is_object(), "{at} does not say how errors look");
+                for tag in operation["tags"].as_array().unwrap() {
+                    assert!(tags.contains(&tag.as_str().unwrap()), "{at}: {tag} is not among the tags");
+                }
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(names.insert(name.to_owned()), "{at}: another operation is called {name} too");
+            }
+        }
+        assert!(names.len() > 60, "{}", names.len());
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_the_network() {
+        for foreign in ["http://", "https://", "//cdn", "import "] {
+            assert!(!super::PAGE.contains(foreign), "{foreign}");
+        }
+        assert_eq!(super::script_hash().len(), 44);
+    }
 }

@@ -54,8 +54,8 @@ pub(super) async fn set(
     request: Write<serde_json::Value>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::Admin)?;
-    let revision = wanted(&request.headers)?;
     let policy = Policy::read(&request.body)?;
+    let revision = wanted(&request.headers)?;
     let mut change = request.begin(&api).await?;
     let actor = request.caller.actor();
     let policy = registry::policy::set(change.conn(), setup(&api), &name, &policy, revision, &actor).await?;
