@@ -22,4 +22,5 @@ mod registry;
 mod rest_contract;
 mod schedule;
 mod support;
+mod transcripts;
 mod validation;
