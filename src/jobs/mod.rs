@@ -8,6 +8,7 @@
 //! `judging`), and everything found is committed at once. `replay` goes through the past. May use everything below `jobs`.
 
 pub mod apply;
+pub mod artefacts;
 pub mod diagnostic;
 pub mod document;
 pub mod duration;

@@ -11,6 +11,7 @@
 
 mod aliases;
 mod approvals;
+pub mod artefact;
 mod cards;
 mod change;
 mod check;

@@ -13,6 +13,8 @@ use steward::registry::{self, Error, ModelVersion, NewVersion, Policy, Promoted,
 use crate::support::database::TestDatabase;
 
 mod approvals;
+mod artefacts;
+mod commands;
 mod finding;
 mod gates;
 mod order;
