@@ -22,6 +22,7 @@ pub mod exit;
 pub mod jobs;
 pub mod methods;
 pub mod metrics;
+pub mod models;
 pub mod notify;
 pub mod output;
 pub mod progress;
@@ -90,6 +91,8 @@ enum Command {
     Alerts(alerts::Args),
     /// Messages: try a channel, see what was not delivered.
     Notify(notify::Args),
+    /// Model versions: register, promote, approve, look up, roll back, ...
+    Models(models::Args),
     /// Judge drift between two datasets, without job files or a database.
     Drift(drift::Args),
     /// Compute validation metrics of a dataset, without job files or a database.
@@ -202,6 +205,7 @@ impl Cli {
             Command::Runs(args) => runs::run(args, &context).await,
             Command::Alerts(args) => alerts::run(args, &context).await,
             Command::Notify(args) => notify::run(args, &context).await,
+            Command::Models(args) => models::run(args, &context).await,
             Command::Drift(args) => drift::run(args, &context).await,
             Command::Metrics(args) => metrics::run(args, &context).await,
             Command::Ab(args) => ab::run(args, &context).await,
