@@ -25,6 +25,9 @@ pub const DEFAULT_QUEUE: &str = "default";
 /// How often a service looks for what killed commands left behind.
 const ORPHANS_EVERY: Duration = Duration::from_secs(5);
 
+/// How often answers that were kept under idempotency keys are forgotten.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
 /// What can go wrong when the program starts.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -124,6 +127,24 @@ impl App {
             let (app, stop, queue_name) = (self.clone(), stop.clone(), queue_name.to_owned());
             tracker.spawn(async move { app.dispatcher(&queue_name).run(stop).await });
         }
+    }
+
+    /// Starts what keeps the tables of the API small; it ends when `stop` is cancelled.
+    pub fn spawn_housekeeping(&self, tracker: &TaskTracker, stop: &CancellationToken) {
+        let (pool, hours, stop) = (self.database.pool.clone(), self.settings.server.idempotency_hours, stop.clone());
+        tracker.spawn(async move {
+            loop {
+                match db::idempotency::prune(&pool, hours).await {
+                    Ok(0) => {}
+                    Ok(forgotten) => tracing::debug!(forgotten, "forgot old idempotency keys"),
+                    Err(error) => tracing::debug!(%error, "could not forget old idempotency keys"),
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(PRUNE_EVERY) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
     }
 
     /// The sender of deliveries of one queue.

@@ -125,6 +125,7 @@ impl From<registry::Error> for Problem {
         let problem = match error {
             Error::Database(error) => return error.into(),
             Error::Notify(error) => return error.into(),
+            Error::Artefact(_) => return Self::unavailable("artefact_unreadable", text, 10),
             Error::Invalid(fields) => {
                 fields.into_iter().fold(at(INVALID), |problem, f| problem.at(f.pointer, f.detail))
             }

@@ -24,6 +24,7 @@ pub mod exit;
 pub mod jobs;
 pub mod methods;
 pub mod metrics;
+pub mod models;
 pub mod notify;
 pub mod output;
 pub mod progress;
@@ -99,6 +100,8 @@ enum Command {
     Token(token::Args),
     /// The audit trail: list, verify, export.
     Audit(audit::Args),
+    /// Model versions: register, promote, approve, look up, roll back, ...
+    Models(models::Args),
     /// Judge drift between two datasets, without job files or a database.
     Drift(drift::Args),
     /// Compute validation metrics of a dataset, without job files or a database.
@@ -221,6 +224,7 @@ impl Cli {
             Command::Notify(args) => notify::run(args, &context).await,
             Command::Token(args) => token::run(args, &context).await,
             Command::Audit(args) => audit::run(args, &context).await,
+            Command::Models(args) => models::run(args, &context).await,
             Command::Drift(args) => drift::run(args, &context).await,
             Command::Metrics(args) => metrics::run(args, &context).await,
             Command::Ab(args) => ab::run(args, &context).await,

@@ -78,6 +78,7 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
     }
     if let Some(listener) = listener {
         let (app, stop) = (app.clone(), stop.clone());
+        app.spawn_housekeeping(&tracker, &stop);
         let address = listener.local_addr()?;
         tracing::info!(url = format!("http://{address}/reference"), "the API listens");
         tracker.spawn(async move { api::serve(&app, listener, stop).await });

@@ -64,6 +64,17 @@ pub struct JobDocument {
     /// Present exactly when `kind` is `ab_test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ab_test: Option<AbSpec>,
+    /// Present exactly when `kind` is `artefact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<ArtefactSpec>,
+}
+
+/// `[artefact]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtefactSpec {
+    /// Versions in these stages; in all but archived when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<String>,
 }
 
 /// A model, by version or by the stage that names one when the job runs.

@@ -13,6 +13,7 @@ use crate::db::ab_tests::{LookRow, TestPlan};
 use crate::db::results::{DriftRow, MetricRow};
 use crate::notify::Finding;
 use crate::queue::Run;
+use crate::registry::artefact;
 use crate::storage::Storage;
 
 /// What a kind may use while it evaluates.
@@ -45,6 +46,8 @@ pub enum Rows {
     Drift(Vec<DriftRow>),
     /// Validation metrics.
     Metrics(Vec<MetricRow>),
+    /// What was found behind the paths of model versions.
+    Artefacts(Vec<artefact::Look>),
     /// A look at an A/B test.
     Look {
         /// The test as the job plans it.

@@ -19,7 +19,11 @@ pub fn markdown() -> String {
     for kind in kinds::ALL {
         text.push_str(&format!("### {}: `kind = \"{}\"`\n\n{}\n\n", kind.title(), kind.name(), kind.summary()));
         let inputs: Vec<String> = kind.inputs().iter().map(|input| format!("`data.{input}`")).collect();
-        text.push_str(&format!("It reads {}.\n\n", inputs.join(" and ")));
+        if inputs.is_empty() {
+            text.push_str("It reads no datasets.\n\n");
+        } else {
+            text.push_str(&format!("It reads {}.\n\n", inputs.join(" and ")));
+        }
         section(&mut text, kind.section());
     }
     text

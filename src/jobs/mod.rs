@@ -9,6 +9,7 @@
 
 pub mod actions;
 pub mod apply;
+pub mod artefacts;
 pub mod diagnostic;
 pub mod document;
 pub mod duration;

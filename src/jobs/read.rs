@@ -164,22 +164,25 @@ fn review_all(document: &JobDocument, kind: &'static dyn Kind, review: &mut Revi
             d.hint("a stage means the version that is in it when the job runs")
         });
     }
-    for (key, source) in [("reference", &document.data.reference), ("current", &document.data.current)] {
-        match (kind.inputs().contains(&key), source.is_some()) {
-            (true, false) => {
-                let message = format!("`kind = \"{}\"` needs `{key}` in `[data]`", kind.name());
-                review.at_key(&["data"], Code::MissingKey, message, |d| {
-                    d.hint(format!("add `{key} = {{ uri = \"...\" }}`"))
-                });
-            }
-            (false, true) => {
-                let message = format!("`kind = \"{}\"` does not read `{key}`", kind.name());
-                review.at_key(&["data", key], Code::Conflict, message, |d| d.hint("remove it"));
-            }
-            _ => {}
-        }
-    }
+    review_inputs(document, kind, review);
     kind.check(document, review);
+}
+
+/// Which datasets are there: those that the kind reads, and no others. What is missing is told once.
+fn review_inputs(document: &JobDocument, kind: &'static dyn Kind, review: &mut Review<'_>) {
+    let given = [("reference", document.data.reference.is_some()), ("current", document.data.current.is_some())];
+    let missing: Vec<&str> =
+        given.iter().filter(|(key, there)| !there && kind.inputs().contains(key)).map(|(key, _)| *key).collect();
+    if !missing.is_empty() {
+        let message =
+            format!("`kind = \"{}\"` needs {} in `[data]`", kind.name(), super::reader::quoted(missing.clone()));
+        let example: Vec<String> = missing.iter().map(|key| format!("`{key} = {{ uri = \"...\" }}`")).collect();
+        review.at_key(&["data"], Code::MissingKey, message, |d| d.hint(format!("add {}", example.join(" and "))));
+    }
+    for (key, _) in given.iter().filter(|(key, there)| *there && !kind.inputs().contains(key)) {
+        let message = format!("`kind = \"{}\"` does not read `{key}`", kind.name());
+        review.at_key(&["data", key], Code::Conflict, message, |d| d.hint("remove it"));
+    }
 }
 
 fn syntax(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {

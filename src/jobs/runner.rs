@@ -121,6 +121,10 @@ impl Runner {
             }
             return Ok(None);
         }
+        // A job about artefacts names a model to narrow what it looks at, if it names one at all.
+        if document.artefact.is_some() {
+            return Ok(None);
+        }
         let Some(model) = &document.model else { return Ok(None) };
         let wanted = match (&model.version, &model.stage) {
             (Some(version), _) => Wanted::Version(version),
@@ -175,7 +179,7 @@ impl Runner {
             window: run.window_start.zip(run.window_end),
         };
         match &evaluated.rows {
-            Rows::None => {}
+            Rows::None | Rows::Artefacts(_) => {}
             Rows::Drift(rows) => results::insert_drift(&mut tx, &origin, rows).await.map_err(database)?,
             Rows::Metrics(rows) => results::insert_metrics(&mut tx, &origin, rows).await.map_err(database)?,
             Rows::Look { plan, look, decided, concluded } => {
@@ -201,6 +205,14 @@ impl Runner {
                 let ids: Vec<_> = linked.iter().map(|i| i.id).collect();
                 results::link_incidents(&mut tx, run.id, &subjects, &ids).await.map_err(database)?;
             }
+        }
+        // Last, because it ends with the audit trail, whose head is locked until the commit.
+        if let Rows::Artefacts(looks) = &evaluated.rows {
+            let setup = registry::Setup { settings: &self.settings.registry, channels: &self.channels };
+            let worker = Actor::system("worker");
+            registry::artefact::record(&mut tx, setup, looks, &document.notify, run.notifies, &worker)
+                .await
+                .map_err(unknown)?;
         }
         tx.commit().await.map_err(database)
     }

@@ -30,11 +30,18 @@ pub fn schema(checks: Checks<'_>) -> Value {
             .collect();
         let needed = kind.section().fields.iter().any(|field| matches!(field.presence, Presence::Required));
         let mut then = Map::new();
+        let mut required = Vec::new();
         if needed {
-            then.insert("required".into(), json!([kind.name()]));
+            required.push(kind.name());
         }
         let mut properties = others;
-        properties.insert("data".into(), json!({ "required": kind.inputs() }));
+        if !kind.inputs().is_empty() {
+            required.push("data");
+            properties.insert("data".into(), json!({ "required": kind.inputs() }));
+        }
+        if !required.is_empty() {
+            then.insert("required".into(), json!(required));
+        }
         then.insert("properties".into(), Value::Object(properties));
         kinds_rules.push(
             json!({ "if": { "properties": { "kind": { "const": kind.name() } }, "required": ["kind"] }, "then": then }),

@@ -112,8 +112,8 @@ pub static ROOT: Section = Section {
         Field {
             key: "data",
             shape: Shape::Section(&DATA),
-            doc: "The datasets. A drift job needs both, the other kinds `current` only.",
-            presence: Presence::Required,
+            doc: "The datasets. A drift job needs both, metrics and A/B jobs `current` only, artefact jobs none.",
+            presence: Presence::Optional,
         },
     ],
 };

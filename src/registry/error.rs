@@ -9,6 +9,7 @@ use super::check::PromotionCheck;
 use super::stage::Stage;
 use crate::db::audit::{self, Actor, Event, Outcome};
 use crate::notify;
+use crate::storage;
 
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -178,6 +179,9 @@ pub enum Error {
         /// The edition that was asked for.
         edition: Option<i32>,
     },
+    /// The artefact cannot be read now (`artefact_unavailable`, 503).
+    #[error("the artefact cannot be read now: {0}")]
+    Artefact(storage::Error),
     /// Messages could not be written (`internal`, 500).
     #[error("messages: {0}")]
     Notify(#[from] notify::Error),
@@ -256,6 +260,7 @@ impl Error {
             Self::NothingToRollBackTo(_) => "nothing_to_roll_back_to",
             Self::NoAlias { .. } => "alias_not_found",
             Self::NoCard { .. } => "card_not_found",
+            Self::Artefact(_) => "artefact_unavailable",
             Self::Notify(_) => "internal",
             Self::Database(_) => "database",
         }

@@ -12,6 +12,7 @@
 pub mod ab_tests;
 mod aliases;
 mod approvals;
+pub mod artefact;
 mod cards;
 mod change;
 mod check;

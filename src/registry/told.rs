@@ -1,6 +1,7 @@
-//! What people are told of at once: a promotion past the policy, and a version that is used with other bytes.
+//! What people are told of at once: a promotion past the policy, an artefact that is not what was registered, a version
+//! that is used with other bytes.
 //!
-//! Both are incidents of the job `registry:<model>`, so that they are listed, delivered, acknowledged and resolved like any
+//! All are incidents of the job `registry:<model>`, so that they are listed, delivered, acknowledged and resolved like any
 //! other. A break-glass incident ends when the version leaves the stage that it got into that way.
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::{Error, Setup};
 use crate::db::audit::{self, Actor, Event, Outcome};
 use crate::db::incidents;
 use crate::db::model_history::HistoryRow;
-use crate::db::models::{self, ModelVersion};
+use crate::db::models::{self, ArtefactRow, ModelVersion};
 use crate::notify::{self, Evaluation, Finding, FindingStatus, Severity};
 
 /// The kind of incident of a promotion past the policy.
@@ -19,12 +20,16 @@ pub(super) const BREAK_GLASS: &str = "break_glass";
 /// The kind of incident of a version that is used with another digest.
 const ARTEFACT_CONFLICT: &str = "artefact_conflict";
 
+/// The kind of incident of an artefact that is not what was registered.
+const ARTEFACT: &str = "artefact";
+
 /// Opens or resolves an incident of the registry.
 async fn tell(
     conn: &mut PgConnection,
     setup: Setup<'_>,
     (name, version): (&str, &str),
     finding: Finding,
+    channels: &[String],
 ) -> Result<(), Error> {
     let job_name = format!("registry:{name}");
     let now = models::moment(conn, name).await?;
@@ -39,7 +44,7 @@ async fn tell(
         at: last.map_or(now, |last| last.max(now)),
         window: None,
         queue: "default".to_owned(),
-        channels: setup.settings.notify.clone(),
+        channels: setup.settings.notify.iter().chain(channels).cloned().collect(),
         findings: vec![finding],
         complete: false,
         kinds: Vec::new(),
@@ -75,7 +80,7 @@ pub(super) async fn break_glass(
     );
     let subject = period_subject(&version.version, stage, since);
     let finding = finding(BREAK_GLASS, subject, FindingStatus::Breach, title, evidence);
-    tell(conn, setup, (&version.model_name, &version.version), finding).await
+    tell(conn, setup, (&version.model_name, &version.version), finding, &[]).await
 }
 
 /// A period that began past the policy is over.
@@ -87,7 +92,31 @@ pub(super) async fn break_glass_over(
     let subject = period_subject(&period.version, &period.stage, period.valid_from);
     let title = format!("{} {} has left {}", period.model_name, period.version, period.stage);
     let finding = finding(BREAK_GLASS, subject, FindingStatus::Clear, title, Value::Null);
-    tell(conn, setup, (&period.model_name, &period.version), finding).await
+    tell(conn, setup, (&period.model_name, &period.version), finding, &[]).await
+}
+
+/// An artefact was looked at: what is wrong with it is told once, and that it is right again.
+pub(super) async fn artefact(
+    conn: &mut PgConnection,
+    setup: Setup<'_>,
+    before: &ModelVersion,
+    now: &ArtefactRow,
+    channels: &[String],
+) -> Result<(), Error> {
+    let wrong = |status: &str| matches!(status, "missing" | "mismatch");
+    if !wrong(&now.status) && !wrong(&before.artefact_status) {
+        return Ok(());
+    }
+    let subject = format!("{} {}", before.model_name, before.version);
+    let detail = now.detail.as_deref().unwrap_or_default();
+    let (status, title) = match now.status.as_str() {
+        "missing" => (FindingStatus::Breach, format!("the artefact of {subject} is missing: {detail}")),
+        "mismatch" => (FindingStatus::Breach, format!("the artefact of {subject} has changed: {detail}")),
+        _ => (FindingStatus::Clear, format!("the artefact of {subject} is what was registered")),
+    };
+    let evidence = json!({ "path": before.model_path, "registered": before.artefact_digest, "stage": before.stage });
+    let finding = finding(ARTEFACT, subject, status, title, evidence);
+    tell(conn, setup, (&before.model_name, &before.version), finding, channels).await
 }
 
 /// A version is used with other bytes than those that are registered.
@@ -105,7 +134,7 @@ pub(super) async fn artefact_conflict(
     );
     let evidence = json!({ "used": given, "registered": registered, "by": actor.name });
     let finding = finding(ARTEFACT_CONFLICT, version.version.clone(), FindingStatus::Breach, title, evidence.clone());
-    tell(conn, setup, (&version.model_name, &version.version), finding).await?;
+    tell(conn, setup, (&version.model_name, &version.version), finding, &[]).await?;
     let subject = version.subject();
     let event = Event {
         actor,

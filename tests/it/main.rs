@@ -14,6 +14,7 @@ mod demo;
 mod documents;
 mod jobs;
 mod known_answers;
+mod migrations;
 mod notify;
 mod platform;
 mod processes;

@@ -13,10 +13,15 @@ use steward::registry::{self, Error, ModelVersion, NewVersion, Policy, Promoted,
 use crate::support::database::TestDatabase;
 
 mod approvals;
+mod artefacts;
+mod commands;
+mod finding;
 mod gates;
+mod order;
 mod promoting;
 mod race;
 mod registering;
+mod tending;
 
 /// A model that most tests are about.
 const MODEL: &str = "flight_delay";

@@ -122,7 +122,11 @@ fn requests_in_the_pages_are_requests_that_there_are() {
     let document: serde_json::Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     let mut found = 0;
-    for text in [include_str!("../../docs/registry.md"), include_str!("../../docs/auditing.md"), include_str!("../../README.md")] {
+    for text in [
+        include_str!("../../docs/registry.md"),
+        include_str!("../../docs/auditing.md"),
+        include_str!("../../README.md"),
+    ] {
         for line in text.lines().filter_map(|line| line.trim_start_matches("| ").strip_prefix('`')) {
             let quoted = line.split('`').next().unwrap();
             let Some((verb, path)) = quoted.split_once(" /") else { continue };
@@ -130,7 +134,9 @@ fn requests_in_the_pages_are_requests_that_there_are() {
                 continue;
             }
             let path = format!("/{}", path.split('?').next().unwrap());
-            let known = paths.iter().any(|known| **known == path && document["paths"][known.as_str()][verb.to_lowercase()].is_object());
+            let known = paths
+                .iter()
+                .any(|known| **known == path && document["paths"][known.as_str()][verb.to_lowercase()].is_object());
             assert!(known, "there is no {verb} {path}");
             found += 1;
         }

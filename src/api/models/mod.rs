@@ -35,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(register::register))
+        .routes(routes!(register::verify))
         .routes(routes!(latest::latest))
         .routes(routes!(show, change, delete))
         .routes(routes!(promote::promote))

@@ -13,6 +13,7 @@ use super::super::problem::Problem;
 use super::super::{Api, etag};
 use super::{setup, tag, wanted_revision};
 use crate::access::Scope;
+use crate::db::audit::Actor;
 use crate::registry::{self, ApprovalState, GateAnswer, ModelVersion, Promoted, Promotion, PromotionCheck, Stage};
 
 /// A move.
@@ -120,11 +121,30 @@ async fn moved<T: serde::de::DeserializeOwned>(
     target: Stage,
     promotion: &Promotion,
 ) -> Result<Response, Problem> {
-    let mut change = request.begin(api).await?;
     let actor = request.caller.actor();
+    hashed(api, name, version, target, &actor).await?;
+    let mut change = request.begin(api).await?;
     let promoted = registry::promote(change.conn(), setup(api), name, version, target, promotion, &actor).await?;
     let tag = tag(&promoted.version);
     change.commit(Answer::ok(&PromotedView::from(promoted))?.tagged(tag)).await
+}
+
+/// Where the policy asks for a verified artefact, it is hashed before the promotion begins: no lock is held meanwhile.
+async fn hashed(api: &Api, name: &str, version: &str, target: Stage, actor: &Actor) -> Result<(), Problem> {
+    let found = {
+        let mut conn = api.pool().acquire().await?;
+        let found = registry::get(&mut conn, name, version).await?;
+        if !Stage::parse(&found.stage)?.is_promotion_to(target)
+            || !registry::artefact::is_asked_for(&mut conn, setup(api), &found).await?
+        {
+            return Ok(());
+        }
+        found
+    };
+    if super::register::readable(api, found.model_path.as_deref())? {
+        registry::artefact::verify(api.pool(), &api.app.storage, setup(api), name, version, actor).await?;
+    }
+    Ok(())
 }
 
 /// A move downwards.

@@ -7,13 +7,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::super::Api;
-use super::super::change::{Answer, Write};
+use super::super::body::Path;
+use super::super::change::{Answer, Nothing, Write};
 use super::super::problem::{Denial, Problem};
+use super::super::{Api, etag};
 use super::{place, setup, tag};
 use crate::access::Scope;
+use crate::config::server::Authentication;
+use crate::db::audit::Actor;
+use crate::jobs::artefacts;
 use crate::registry::{self, ModelVersion, NewVersion, Stage};
 
 /// A version to be registered.
@@ -92,6 +97,9 @@ pub(super) async fn register(State(api): State<Api>, request: Write<RegisterRequ
     };
     let registered = registry::register(change.conn(), setup(&api), &new, &actor).await?;
     let version = registered.version;
+    if registered.created || registered.completed {
+        verify_later(&api, change.conn(), &version, &actor).await?;
+    }
     let (place, tag) = (place(&version), tag(&version));
     let answer = if registered.created || registered.completed {
         Answer::created(place, &version)?
@@ -101,15 +109,17 @@ pub(super) async fn register(State(api): State<Api>, request: Write<RegisterRequ
     change.commit(answer.tagged(tag)).await
 }
 
-/// An artefact is read by a run later: what may not be read is refused now, with the reason.
-fn readable(api: &Api, path: Option<&str>) -> Result<(), Problem> {
-    let Some(path) = path else { return Ok(()) };
+/// Whether what lies at a path may be read for a caller over HTTP. Under tokens, nothing may that no root was named for.
+///
+/// # Errors
+/// 403, recorded, when roots are named and it lies outside of them.
+pub(super) fn readable(api: &Api, path: Option<&str>) -> Result<bool, Problem> {
+    let Some(path) = path else { return Ok(false) };
     let settings = &api.app.settings;
-    // Without allowed roots, what a caller with a token names is only written down: no run reads it.
-    if !settings.registry.verify_artefacts || settings.storage.allowed.is_empty() {
-        return Ok(());
+    if settings.storage.allowed.is_empty() {
+        return Ok(settings.server.authentication == Authentication::None);
     }
-    api.app.storage.check(path).map_err(|error| {
+    api.app.storage.check(path).map(|()| true).map_err(|error| {
         let reason = error.to_string();
         Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", reason.clone()).at("/model_path", reason).denied(
             Denial {
@@ -120,4 +130,41 @@ fn readable(api: &Api, path: Option<&str>) -> Result<(), Problem> {
             },
         )
     })
+}
+
+/// A run hashes the artefact, enqueued with the registration.
+async fn verify_later(
+    api: &Api,
+    conn: &mut PgConnection,
+    version: &ModelVersion,
+    actor: &Actor,
+) -> Result<(), Problem> {
+    if api.app.settings.registry.verify_artefacts && readable(api, version.model_path.as_deref())? {
+        artefacts::submit_verification(conn, version, actor).await?;
+    }
+    Ok(())
+}
+
+/// Hashes the artefact now, and says whether it is still the one that was registered.
+#[utoipa::path(post, path = "/governance/models/{model_name}/{version}/verify", tag = "models", request_body = Option<Nothing>,
+    params(("model_name" = String, Path, description = "The model."), ("version" = String, Path, description = "The version.")),
+    responses((status = 200, description = "The version; `artefact_status` is what was found.", body = ModelVersion)))]
+pub(super) async fn verify(
+    State(api): State<Api>,
+    Path((name, version)): Path<(String, String)>,
+    request: Write<Nothing>,
+) -> Result<Response, Problem> {
+    request.caller.need(Scope::ModelsRegister)?;
+    let found = {
+        let mut conn = api.pool().acquire().await?;
+        registry::get(&mut conn, &name, &version).await?
+    };
+    if found.model_path.is_some() && !readable(&api, found.model_path.as_deref())? {
+        let detail = "`storage.allowed` is empty: nothing is read for callers over HTTP until it names roots";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", detail));
+    }
+    let (pool, storage) = (api.pool(), &api.app.storage);
+    let actor = request.caller.actor();
+    let version = registry::artefact::verify(pool, storage, setup(&api), &name, &version, &actor).await?;
+    etag::answer(&request.headers, tag(&version), &version)
 }

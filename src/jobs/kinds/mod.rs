@@ -14,6 +14,7 @@ use super::review::Review;
 use crate::queue::JobError;
 
 pub mod ab_test;
+pub mod artefact;
 pub mod drift;
 pub mod metrics;
 
@@ -41,13 +42,14 @@ pub trait Kind: Sync {
 }
 
 /// Every kind, in the order in which people should meet them.
-pub static ALL: &[&dyn Kind] = &[&drift::Drift, &metrics::Metrics, &ab_test::AbTest];
+pub static ALL: &[&dyn Kind] = &[&drift::Drift, &metrics::Metrics, &ab_test::AbTest, &artefact::Artefact];
 
 /// The words for `kind`; a test holds them equal to [`ALL`].
 pub const CHOICES: &[Choice] = &[
     Choice { word: "drift", doc: "whether data or predictions moved away from a reference" },
     Choice { word: "metrics", doc: "how good predictions are, against labels" },
     Choice { word: "ab_test", doc: "which of two model versions is better" },
+    Choice { word: "artefact", doc: "whether registered artefacts are what they were" },
 ];
 
 /// The kind of that name.
