@@ -54,4 +54,4 @@ STEWARD_RACE_ROUNDS=$rounds STEWARD_TEST_DATABASE_URL="postgres://$server/postgr
     cargo test --quiet --test it -- --ignored --exact --nocapture registry::race::registry_race_1000 2>&1 |
     sed -n 's/.*RACE //p; /panicked/,$p'
 [ "${PIPESTATUS[0]}" -eq 0 ] || { echo 'error: the race of Steward failed' >&2; exit 1; }
-"$venv/bin/python" benches/promotion_race_peer.py "postgresql://$server/postgres" "$mlflow_rounds"
+"$venv/bin/python" benches/promotion_race_peer.py "postgresql+psycopg2://$server/postgres" "$mlflow_rounds"

@@ -44,10 +44,12 @@ def main():
     main_store.create_registered_model(MODEL)
     for _ in range(RACERS):
         main_store.create_model_version(MODEL, source="file:///models/m", run_id=None)
-    start, done = multiprocessing.Barrier(RACERS + 1), multiprocessing.Barrier(RACERS + 1)
-    answers = multiprocessing.Queue()
+    # Not forked: a connection must not be shared by two processes.
+    fresh = multiprocessing.get_context("spawn")
+    start, done = fresh.Barrier(RACERS + 1), fresh.Barrier(RACERS + 1)
+    answers = fresh.Queue()
     racers = [
-        multiprocessing.Process(target=racer, args=(url, n + 1, rounds, start, done, answers), daemon=True)
+        fresh.Process(target=racer, args=(url, n + 1, rounds, start, done, answers), daemon=True)
         for n in range(RACERS)
     ]
     for process in racers:
