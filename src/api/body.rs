@@ -246,7 +246,7 @@ mod tests {
         let wrong = problem(r#"{"model_name": "a", "tags": [1, "x"]}"#);
         assert!(wrong.contains("\"/tags/1\"") && wrong.contains("invalid type"), "{wrong}");
         let nan = problem(r#"{"model_name": "a", "tags": [NaN]}"#);
-        assert!(nan.contains("400") && nan.contains("no NaN") && nan.contains("column 29"), "{nan}");
+        assert!(nan.contains("400") && nan.contains("no NaN") && nan.contains("column 30"), "{nan}");
         let huge = problem(r#"{"model_name": "a", "tags": [1e999]}"#);
         assert!(huge.contains("no NaN and no infinity"), "{huge}");
         assert!(problem(r#"{"model_name": "[[[[[[[[[[", "tags": []} x"#).contains("trailing characters"));

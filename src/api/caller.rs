@@ -16,6 +16,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The request's id.
     pub request_id: String,
+    /// The trace that the request belongs to (a valid `traceparent` header).
+    pub traceparent: Option<String>,
 }
 
 impl Caller {

@@ -221,7 +221,8 @@ async fn run(
         submitted_by: Some(request.caller.principal.name.clone()),
         idempotency_key: None,
     };
-    let run = ticks::new_run(Some(id), &document, &occasion).map_err(invalid)?;
+    let mut run = ticks::new_run(Some(id), &document, &occasion).map_err(invalid)?;
+    run.traceparent = request.caller.traceparent.clone();
     let made = actions::submit(change.conn(), &run, &request.caller.actor()).await?;
     enqueued(change, made.id).await
 }

@@ -46,8 +46,7 @@ pub async fn outermost(State(api): State<Api>, mut request: Request, next: Next)
     let method = request.method().clone();
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |m| m.as_str().to_owned());
-    let trace =
-        request.headers().get("traceparent").and_then(|v| v.to_str().ok()).and_then(trace_id).map(str::to_owned);
+    let trace = traceparent(request.headers()).map(|header| header[3..35].to_owned());
     let span = tracing::info_span!("request", request_id = %id, method = %method, route, trace_id = trace);
     let mut response = next.run(request).instrument(span.clone()).await;
 
@@ -81,12 +80,15 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
     fine.then(|| id.to_owned())
 }
 
-/// The trace id of a W3C `traceparent` header (<https://www.w3.org/TR/trace-context/>).
-fn trace_id(header: &str) -> Option<&str> {
-    let mut parts = header.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
+/// A valid W3C `traceparent` header (<https://www.w3.org/TR/trace-context/>).
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get("traceparent")?.to_str().ok()?;
+    let parts: Vec<&str> = header.split('-').collect();
     let hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    (version.len() == 2 && trace.len() == 32 && hex(trace) && trace.bytes().any(|b| b != b'0')).then_some(trace)
+    let [version, trace, parent, flags] = parts.as_slice() else { return None };
+    let lengths = (version.len(), trace.len(), parent.len(), flags.len()) == (2, 32, 16, 2);
+    let zero = |text: &str| text.bytes().all(|b| b == b'0');
+    (lengths && parts.iter().all(|part| hex(part)) && !zero(trace) && !zero(parent)).then_some(header)
 }
 
 /// A denial is recorded in a transaction of its own: that of the attempt was rolled back.
@@ -120,7 +122,8 @@ pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> 
         Ok(principal) => principal,
         Err(problem) => return problem.into_response(),
     };
-    let caller = Caller { principal, request_id: id };
+    let traceparent = traceparent(request.headers()).map(str::to_owned);
+    let caller = Caller { principal, request_id: id, traceparent };
     request.extensions_mut().insert(caller.clone());
     let mut response = admitted(&api, &caller, request, next).await.unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(caller);
@@ -247,11 +250,16 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_id_is_taken_only_from_a_whole_header() {
+    fn a_trace_is_taken_only_from_a_whole_header() {
+        let of = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent", text.parse().unwrap());
+            traceparent(&headers).map(str::to_owned)
+        };
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(trace_id(good), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        for wrong in ["", "00-x-y-z", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
-            assert_eq!(trace_id(wrong), None, "{wrong}");
+        assert_eq!(of(good).as_deref(), Some(good));
+        for wrong in ["", "00-x-y-z", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", &format!("{good}-1")] {
+            assert_eq!(of(wrong), None, "{wrong}");
         }
     }
 }

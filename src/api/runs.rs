@@ -283,8 +283,9 @@ async fn submit(State(api): State<Api>, request: Write<Submission>) -> Result<Re
         submitted_by: Some(request.caller.principal.name.clone()),
         idempotency_key: None,
     };
-    let run =
+    let mut run =
         ticks::new_run(None, &document, &occasion).map_err(|error| Problem::invalid("/document", error.to_string()))?;
+    run.traceparent = request.caller.traceparent.clone();
     let mut change = request.begin(&api).await?;
     let made = actions::submit(change.conn(), &run, &request.caller.actor()).await?;
     enqueued(change, made.id).await

@@ -131,12 +131,21 @@ macro_rules! delivery_columns {
 }
 use delivery_columns;
 
-/// What time the database says it is (simulated in a replay).
+/// What time the database says it is (simulated in a replay), and the trace that a run belongs to.
 ///
 /// # Errors
 /// What the database says.
-pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT steward_now() AS "now!""#).fetch_one(conn).await
+pub async fn now_and_trace(
+    conn: &mut PgConnection,
+    run_id: Uuid,
+) -> Result<(DateTime<Utc>, Option<String>), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT steward_now() AS "now!", (SELECT traceparent FROM runs WHERE id = $1) AS traceparent"#,
+        run_id
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.now, row.traceparent))
 }
 
 /// Writes a delivery and the incidents it tells of; an id that is there already changes nothing and returns false.

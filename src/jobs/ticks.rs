@@ -64,6 +64,7 @@ pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion
         max_attempts: document.max_attempts,
         time_limit_seconds: document.time_limit_seconds,
         submitted_by: occasion.submitted_by.clone(),
+        traceparent: None,
     })
 }
 

@@ -63,6 +63,9 @@ pub struct Event {
     pub window_end: Option<DateTime<Utc>>,
     /// When the message was composed: its date.
     pub composed_at: DateTime<Utc>,
+    /// The trace that the run belongs to (W3C trace context), where it was submitted with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// What it is about, worst first, then by kind and subject.
     pub incidents: Vec<IncidentView>,
 }

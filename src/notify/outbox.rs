@@ -67,6 +67,7 @@ async fn event(
     });
     let (model_name, model_version) = evaluation.model.clone().unzip();
     let (window_start, window_end) = evaluation.window.unzip();
+    let (composed_at, traceparent) = deliveries::now_and_trace(conn, evaluation.run_id).await?;
     Ok(Event {
         id: event_id(evaluation.run_id, transition.as_str()),
         transition,
@@ -78,7 +79,8 @@ async fn event(
         at: evaluation.at,
         window_start,
         window_end,
-        composed_at: deliveries::now(conn).await?,
+        composed_at,
+        traceparent,
         incidents,
     })
 }

@@ -65,6 +65,7 @@ pub async fn send_test(channels: &Channels, name: &str, clock: &SharedClock) -> 
         window_start: None,
         window_end: None,
         composed_at: now,
+        traceparent: None,
         incidents: Vec::new(),
     };
     let mut results = Vec::new();

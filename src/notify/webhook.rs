@@ -244,7 +244,7 @@ fn document(event: &Event, source: &str) -> Value {
     };
     let window = event.window_start.zip(event.window_end).map(|(start, end)| json!({ "start": start, "end": end }));
     let model = event.model_name.as_ref().map(|name| json!({ "name": name, "version": event.model_version }));
-    json!({
+    let mut document = json!({
         "specversion": "1.0",
         "id": event.id,
         "source": source,
@@ -261,7 +261,12 @@ fn document(event: &Event, source: &str) -> Value {
             "window": window,
             "incidents": event.incidents.iter().map(incident).collect::<Vec<_>>(),
         },
-    })
+    });
+    // The extension "distributed tracing" of CloudEvents.
+    if let (Some(trace), Some(fields)) = (&event.traceparent, document.as_object_mut()) {
+        fields.insert("traceparent".to_owned(), trace.as_str().into());
+    }
+    document
 }
 
 fn incident(incident: &IncidentView) -> Value {

@@ -27,5 +27,5 @@ WHERE r.id = due.id
 RETURNING r.id, r.job_id, r.job_name, r.kind, r.document, r.queue, r.priority, r.state, r.trigger, r.notifies,
           r.tick_at, r.window_start, r.window_end, r.idempotency_key, r.parent_id, r.after_run, r.run_after,
           r.attempt, r.max_attempts, r.crash_count, r.max_crashes, r.time_limit_seconds, r.deadline, r.fence,
-          r.lease_owner, r.lease_until, r.cancel_requested, r.submitted_by, r.created_at, r.started_at,
+          r.lease_owner, r.lease_until, r.cancel_requested, r.submitted_by, r.traceparent, r.created_at, r.started_at,
           r.finished_at, r.outcome, r.summary, r.error, r.error_kind

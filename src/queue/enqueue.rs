@@ -22,9 +22,9 @@ pub async fn enqueue(conn: &mut PgConnection, run: &NewRun) -> Result<Enqueued, 
     let inserted = sqlx::query_scalar!(
         "INSERT INTO runs (id, job_id, job_name, kind, document, queue, priority, trigger, notifies, tick_at,
                            window_start, window_end, idempotency_key, parent_id, after_run, run_after, deadline,
-                           max_attempts, time_limit_seconds, submitted_by)
+                           max_attempts, time_limit_seconds, submitted_by, traceparent)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, coalesce($16, steward_now()), $17,
-                 $18, $19, $20)
+                 $18, $19, $20, $21)
          ON CONFLICT (idempotency_key) DO NOTHING
          RETURNING id",
         Uuid::new_v4(),
@@ -47,6 +47,7 @@ pub async fn enqueue(conn: &mut PgConnection, run: &NewRun) -> Result<Enqueued, 
         run.max_attempts,
         run.time_limit_seconds,
         run.submitted_by,
+        run.traceparent,
     )
     .fetch_optional(&mut *conn)
     .await?;

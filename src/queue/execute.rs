@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::claim::Claimed;
@@ -48,7 +49,8 @@ impl Executor {
         let context = RunContext { cancel: lease.token.clone(), worker_id: self.worker_id, clock: self.clock.clone() };
         let handler = Arc::clone(&self.handler);
         let given = run.clone();
-        let work = tokio::spawn(async move { handler.handle(given, context).await });
+        let span = tracing::info_span!("run", run.id = %run.id, traceparent = run.traceparent);
+        let work = tokio::spawn(async move { handler.handle(given, context).await }.instrument(span));
         match self.watch(&run, &lease, work).await {
             End::Committed => {}
             End::Failed(error) => self.failed(&run, &error).await,

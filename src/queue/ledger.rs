@@ -64,7 +64,7 @@ pub async fn list(pool: &PgPool, filter: &RunFilter, limit: u32) -> Result<RunPa
         "SELECT id, job_id, job_name, kind, document, queue, priority, state, trigger, notifies, tick_at,
                 window_start, window_end, idempotency_key, parent_id, after_run, run_after, attempt,
                 max_attempts, crash_count, max_crashes, time_limit_seconds, deadline, fence, lease_owner,
-                lease_until, cancel_requested, submitted_by, created_at, started_at, finished_at, outcome,
+                lease_until, cancel_requested, submitted_by, traceparent, created_at, started_at, finished_at, outcome,
                 summary, error, error_kind
          FROM runs
          WHERE (cardinality($1::text[]) = 0 OR state = ANY($1))
@@ -97,7 +97,7 @@ pub async fn find(executor: impl PgExecutor<'_>, run_id: Uuid) -> Result<Option<
         "SELECT id, job_id, job_name, kind, document, queue, priority, state, trigger, notifies, tick_at,
                 window_start, window_end, idempotency_key, parent_id, after_run, run_after, attempt,
                 max_attempts, crash_count, max_crashes, time_limit_seconds, deadline, fence, lease_owner,
-                lease_until, cancel_requested, submitted_by, created_at, started_at, finished_at, outcome,
+                lease_until, cancel_requested, submitted_by, traceparent, created_at, started_at, finished_at, outcome,
                 summary, error, error_kind
          FROM runs WHERE id = $1",
         run_id,

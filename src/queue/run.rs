@@ -139,6 +139,8 @@ pub struct NewRun {
     pub time_limit_seconds: i64,
     /// Who asked for it.
     pub submitted_by: Option<String>,
+    /// The trace that the submission belongs to: a valid `traceparent` of W3C trace context.
+    pub traceparent: Option<String>,
 }
 
 impl NewRun {
@@ -164,6 +166,7 @@ impl NewRun {
             max_attempts: 5,
             time_limit_seconds: 3600,
             submitted_by: None,
+            traceparent: None,
         }
     }
 }
@@ -227,6 +230,8 @@ pub struct Run {
     pub cancel_requested: bool,
     /// Who asked for it.
     pub submitted_by: Option<String>,
+    /// The trace that its submission belongs to.
+    pub traceparent: Option<String>,
     /// When it was enqueued.
     pub created_at: DateTime<Utc>,
     /// When it was first claimed.

@@ -1,7 +1,7 @@
 //! The pages in `docs/` quote real sessions: every ```console block is run again here, and must answer as it says.
 //!
 //! Blocks of one page run one after the other in one folder with one database, as a reader would type them. Lines that begin
-//! with `$ ` are commands, what follows is their output (both streams, as on a terminal). Ids, times, digests and tokens are
+//! with `$ ` are commands (those that begin with `> ` go on with them), what follows is their output (both streams, as on a terminal). Ids, times, digests and tokens are
 //! compared by their shape; ids that commands print can be used by later lines through shell variables. `UPDATE_DOCS=1`
 //! writes the answers anew.
 
@@ -54,14 +54,15 @@ fn play(page: &str, site: &Site) -> String {
             // Variables and files that one line makes are there for the next.
             let script = format!(
                 "exec 2>&1; [ -f .session ] && . ./.session; set -a\n{}\nexport -p > .session",
-                command.join("\n").trim_start_matches("$ ")
+                command.iter().map(|line| line[2..].to_owned()).collect::<Vec<_>>().join("\n")
             );
             let mut shell = Command::new("bash");
             shell.args(["-c", &script]).current_dir(site.path()).env_clear();
             shell.env("PATH", &path).env("HOME", site.path()).env("USER", "ana");
             shell.env("DATABASE_URL", &site.database_url).env("STEWARD__DATA_DIR", site.path().join("data"));
             let output = shell.output().unwrap();
-            let found = String::from_utf8(output.stdout).unwrap();
+            let here = site.path().canonicalize().unwrap().display().to_string();
+            let found = String::from_utf8(output.stdout).unwrap().replace(&here, "/srv/models");
             said.push(format!("{}\n", command.join("\n")));
             // What was quoted stays when it says the same: an update touches only what changed.
             let kept = if shaped(&found) == shaped(&answer) { answer } else { found };
@@ -72,21 +73,21 @@ fn play(page: &str, site: &Site) -> String {
     out
 }
 
-/// The commands of a block with the answers that are quoted. A line that ends in `\` goes on.
+/// The commands of a block with the answers that are quoted.
 fn commands(block: &str) -> Vec<(Vec<String>, String)> {
     let mut list: Vec<(Vec<String>, String)> = Vec::new();
-    let mut goes_on = false;
     for line in block.lines() {
         if line.starts_with("$ ") {
             list.push((vec![line.to_owned()], String::new()));
-        } else if goes_on {
-            list.last_mut().unwrap().0.push(line.to_owned());
+            continue;
+        }
+        let (command, answer) = list.last_mut().expect("a block begins with a command");
+        if answer.is_empty() && line.starts_with("> ") {
+            command.push(line.to_owned());
         } else {
-            let answer = &mut list.last_mut().expect("a block begins with a command").1;
             answer.push_str(line);
             answer.push('\n');
         }
-        goes_on = line.ends_with('\\') && (line.starts_with("$ ") || goes_on);
     }
     list
 }

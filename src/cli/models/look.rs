@@ -180,6 +180,7 @@ pub(super) struct At {
     /// The model.
     name: String,
     /// The instant, with its offset: 2026-11-01T12:00:00Z.
+    #[arg(value_parser = super::super::jobs::perform::instant)]
     at: DateTime<Utc>,
     #[command(flatten)]
     how: How,
