@@ -43,7 +43,7 @@ check-api: postgres ## Attack the REST API with schemathesis, out of its own Ope
 	.ci/check-api
 
 doc: postgres ## Remake what is generated (docs/, jobs/README.md, parts of README.md) and the API documentation
-	UPDATE_DOCS=1 UPDATE_JOB_FILES=1 STEWARD_UPDATE_DOCS=1 cargo test --quiet -- config::reference documents:: jobs:: api::openapi
+	UPDATE_DOCS=1 UPDATE_JOB_FILES=1 STEWARD_UPDATE_DOCS=1 cargo test --quiet -- config::reference documents:: jobs:: api::openapi transcripts::
 	cargo doc --no-deps --document-private-items
 
 sqlx: postgres ## Record the statements again (.sqlx), against a private server with all migrations

@@ -259,7 +259,9 @@ What next (the demo's database stays where it is):
   steward alerts list                     incidents; `alerts show ID` has the evidence
   steward runs list --limit 10            runs; `runs show ID` has every check
   steward jobs list                       the jobs and their next ticks
-  steward serve                           the same jobs by cron, from now on
+  steward models history flight_delay     which version was where, since when, on whose approval
+  steward audit verify                    whether the record of all that is whole
+  steward serve                           the same jobs by cron, and the REST API at http://127.0.0.1:8080/reference
   less jobs/flights-feature-drift.toml    a job file",
         runs = report.finished.len(),
         mail = mail.display(),
