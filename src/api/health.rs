@@ -25,7 +25,7 @@ const LAG_SECONDS: f64 = 300.0;
 /// The state of one part.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Component {
-    /// Which: `database`, `queue`, `scheduler`, `messages`.
+    /// Which: `database`, `queue`, `scheduler`, `messages`, `job files`.
     pub name: String,
     /// `ok`, `degraded` or `down`.
     #[schema(example = "ok")]
@@ -100,6 +100,11 @@ async fn readyz(State(api): State<Api>) -> Response {
             format!("{stuck} wait for another attempt, {dead} were given up (`steward notify dead list`)"),
         ),
     ];
+    let mut components = components;
+    components.push(match gauges.config_error {
+        None => component("job files", "ok", "no mistakes".to_owned()),
+        Some(problem) => component("job files", "degraded", format!("{problem}; the jobs stay as they were")),
+    });
     let degraded = components.iter().any(|c| c.state != "ok");
     let body = Readiness { status: if degraded { "degraded" } else { "ready" }.to_owned(), components };
     ([(header::CONTENT_TYPE, "application/json")], text(&body)).into_response()

@@ -17,7 +17,8 @@ use crate::app::{self, App, DEFAULT_QUEUE, Roles};
 use crate::config::server::Authentication;
 use crate::db;
 use crate::db::audit::Actor;
-use crate::jobs::store;
+use crate::jobs::diagnostic::Diagnostic;
+use crate::jobs::{files, store};
 
 /// How long a service waits for its database when it starts.
 const PATIENCE_SECONDS: u32 = 60;
@@ -186,16 +187,29 @@ impl JobFiles {
         }
         let (app, actor) = (&self.app, Actor::system("serve"));
         match store::apply_dir(&app.database.pool, &app.clock, &app.settings, &self.dir, &actor).await {
-            Ok(jobs) => tracing::info!(jobs, dir = %self.dir.display(), "applied the job files"),
-            Err(store::Error::Invalid { count, rendered }) => {
+            Ok(jobs) => {
+                tracing::info!(jobs, dir = %self.dir.display(), "applied the job files");
+                self.tell(&[]).await;
+            }
+            Err(store::Error::Invalid { count, rendered, mistakes }) => {
                 tracing::error!(count, "the job files have mistakes; the jobs stay as they were");
                 output::say(&rendered);
+                self.tell(&mistakes).await;
             }
             Err(error) => {
                 tracing::error!(%error, "the job files could not be applied; the jobs stay as they were");
                 // Tried again at the next look.
                 self.seen = None;
             }
+        }
+    }
+
+    /// An incident says what the log says, to people who do not read it.
+    async fn tell(&mut self, mistakes: &[Diagnostic]) {
+        let (pool, settings) = (&self.app.database.pool, &self.app.settings.jobs);
+        if let Err(error) = files::tell(pool, &self.app.channels, &settings.notify, &self.dir, mistakes).await {
+            tracing::error!(%error, "the state of the job files could not be written down");
+            self.seen = None;
         }
     }
 

@@ -124,11 +124,15 @@ fn server(report: &mut Report<'_>) {
     report.at_least_one("server.max_concurrent_requests", server.max_concurrent_requests as u64);
     report.at_least_one("server.max_wait_seconds", server.max_wait_seconds);
     report.at_least_one("server.idempotency_hours", u64::from(server.idempotency_hours));
-    let channels = &report.loaded.settings.notify.channels;
-    let missing: Vec<String> =
-        report.loaded.settings.registry.notify.iter().filter(|name| !channels.contains_key(*name)).cloned().collect();
-    for name in missing {
-        report.add("registry.notify", format!("there is no channel `{name}` under [notify.channels]"), None);
+    for (key, names) in [
+        ("registry.notify", report.loaded.settings.registry.notify.clone()),
+        ("jobs.notify", report.loaded.settings.jobs.notify.clone()),
+    ] {
+        for name in names {
+            if !report.loaded.settings.notify.channels.contains_key(&name) {
+                report.add(key, format!("there is no channel `{name}` under [notify.channels]"), None);
+            }
+        }
     }
 }
 

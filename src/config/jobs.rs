@@ -10,4 +10,6 @@ use serde::{Deserialize, Serialize};
 pub struct JobsSettings {
     /// Folder with `*.toml`, relative to the working directory.
     pub dir: PathBuf,
+    /// Channels that hear of mistakes in the files.
+    pub notify: Vec<String>,
 }

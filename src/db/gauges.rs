@@ -15,6 +15,8 @@ pub struct Gauges {
     pub deliveries: Vec<(String, String, i64)>,
     /// Unresolved incidents by severity; every severity is there.
     pub incidents: Vec<(String, i64)>,
+    /// What is wrong with the job files, where something is.
+    pub config_error: Option<String>,
     /// Events in the audit trail.
     pub audit_events: i64,
 }
@@ -68,6 +70,8 @@ pub async fn read(pool: &PgPool) -> Result<Gauges, sqlx::Error> {
                              CROSS JOIN LATERAL (SELECT tick_at, decided_at FROM ticks
                                                   WHERE schedule_id = s.id ORDER BY tick_at DESC LIMIT 1) t
                              WHERE s.active), 0)::float8 AS "lateness!",
+                  (SELECT title FROM incidents WHERE kind = 'config_error' AND state <> 'resolved'
+                    ORDER BY opened_at DESC LIMIT 1) AS config_error,
                   (SELECT sequence FROM governance_head) AS "events!""#
     )
     .fetch_one(pool)
@@ -78,6 +82,7 @@ pub async fn read(pool: &PgPool) -> Result<Gauges, sqlx::Error> {
         lateness_seconds: rest.lateness,
         deliveries: deliveries.into_iter().map(|r| (r.channel, r.state, r.count)).collect(),
         incidents: incidents.into_iter().map(|r| (r.severity, r.count)).collect(),
+        config_error: rest.config_error,
         audit_events: rest.events,
     })
 }

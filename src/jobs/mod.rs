@@ -15,6 +15,7 @@ pub mod document;
 pub mod duration;
 pub mod evaluation;
 pub mod field;
+pub mod files;
 pub mod inputs;
 pub mod judging;
 pub mod kinds;

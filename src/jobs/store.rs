@@ -27,6 +27,8 @@ pub enum Error {
         count: usize,
         /// All of them, for people.
         rendered: String,
+        /// And one by one.
+        mistakes: Vec<diagnostic::Diagnostic>,
     },
     /// A document in the database cannot be read by this version.
     #[error(transparent)]
@@ -59,7 +61,7 @@ pub async fn apply_dir(
     let loaded = load_dir(dir, settings)?;
     if !loaded.diagnostics.is_empty() {
         let rendered = diagnostic::render(&loaded.diagnostics, false);
-        return Err(Error::Invalid { count: loaded.diagnostics.len(), rendered });
+        return Err(Error::Invalid { count: loaded.diagnostics.len(), rendered, mistakes: loaded.diagnostics });
     }
     super::apply(pool, clock, &loaded, false, actor).await?;
     Ok(loaded.documents.len())

@@ -20,6 +20,7 @@ mod platform;
 mod processes;
 mod queue;
 mod registry;
+mod reload;
 mod rest_contract;
 mod schedule;
 mod support;
