@@ -57,6 +57,7 @@ pub mod problem;
 mod runs;
 mod tokens;
 mod validation;
+mod words;
 
 /// Bytes that the head of a request may have.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
