@@ -124,7 +124,6 @@ pub fn openapi_document() -> String {
 }
 
 /// The service over a program.
-#[must_use]
 pub fn router(app: &App) -> Router {
     let server = &app.settings.server;
     let (closed, open) = resources();
