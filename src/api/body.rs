@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::problem::Problem;
+use super::words::{self, explain};
 
 /// A JSON body of type `T`.
 #[derive(Debug)]
@@ -57,15 +58,21 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes, max_depth: usize) -> Res
     if let Some(depth) = too_deep(bytes, max_depth) {
         return Err(Problem::malformed(format!("the body nests deeper than {max_depth} levels ({depth} at least)")));
     }
+    // A missing body and `null` say the same. Lists are refused: serde would take one for the fields of a struct, in order.
+    let bytes = &if bytes.trim_ascii() == b"null" { Bytes::from_static(b"{}") } else { bytes.clone() };
+    if let Some(first) = bytes.trim_ascii().first().filter(|first| b"[\"-0123456789".contains(first)) {
+        let found = if *first == b'[' { "a list" } else { "a single value" };
+        return Err(Problem::invalid("", format!("the body must be a JSON object, not {found}")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = match serde_path_to_error::deserialize(&mut deserializer) {
         Ok(value) => value,
         Err(error) => {
             let path = pointer(error.path());
-            return Err(explain(&error.into_inner(), path));
+            return Err(explain(&error.into_inner(), path, bytes));
         }
     };
-    deserializer.end().map_err(|error| explain(&error, String::new()))?;
+    deserializer.end().map_err(|error| explain(&error, String::new(), bytes))?;
     Ok(Body { value, bytes: bytes.clone() })
 }
 
@@ -108,41 +115,6 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     text
 }
 
-fn explain(error: &serde_json::Error, path: String) -> Problem {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    if !error.is_data() {
-        // serde_json repeats the place at the end.
-        let text = error.to_string();
-        let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-        let hint = if text.contains("expected value") || text.contains("number out of range") {
-            "; JSON knows no NaN and no infinity: send null, or leave the field out"
-        } else {
-            ""
-        };
-        return Problem::malformed(format!("the body is not JSON: {text} at {place}{hint}"));
-    }
-    let text = error.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-    Problem::invalid(path, format!("{} ({place})", with_suggestion(text)))
-}
-
-/// serde's sentence about an unknown word, with the nearest known one.
-fn with_suggestion(text: &str) -> String {
-    let mut words = text.split('`').skip(1).step_by(2);
-    if !text.starts_with("unknown ") {
-        return text.to_owned();
-    }
-    let Some(unknown) = words.next() else { return text.to_owned() };
-    let near = words
-        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
-        .min();
-    match near {
-        Some((_, known)) => format!("{text}; did you mean `{known}`?"),
-        None => text.to_owned(),
-    }
-}
-
 /// The parts of the path, as problems when they do not fit.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
@@ -175,10 +147,8 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
             Err(QueryRejection::FailedToDeserializeQueryString(error)) => {
                 let text = error.body_text();
                 let text = text.trim_start_matches("Failed to deserialize query string: ");
-                let (name, reason) = text.split_once(": ").unwrap_or(("", text));
-                let unknown = text.split('`').nth(1).filter(|_| text.contains("unknown field"));
-                let name = if name.contains(' ') { unknown.unwrap_or_default() } else { name };
-                Err(Problem::invalid(format!("?{name}"), with_suggestion(reason)))
+                let (name, reason) = words::of_query(text);
+                Err(Problem::invalid(format!("?{name}"), reason))
             }
             Err(error) => Err(Problem::malformed(error.to_string())),
         }
@@ -251,7 +221,12 @@ mod tests {
         assert!(huge.contains("no NaN and no infinity"), "{huge}");
         assert!(problem(r#"{"model_name": "[[[[[[[[[[", "tags": []} x"#).contains("trailing characters"));
         assert!(problem(r#"{"model_name": [[[[[[[[["x"]]]]]]]]]}"#).contains("nests deeper than 8"));
-        assert!(problem(r#"{"model_name": "a"}"#).contains("missing field `tags`"));
+        let missing = problem(r#"{"model_name": "a"}"#);
+        assert!(missing.contains("missing field `tags`") && missing.contains("\"/tags\""), "{missing}");
+        assert!(problem(r#"["a", []]"#).contains("must be a JSON object, not a list"));
+        assert!(problem("null").contains("missing field `model_name`"));
+        let value = problem(r#"{"model_name": }"#);
+        assert!(value.contains("expected value") && !value.contains("NaN"), "{value}");
         assert!(problem(r#"{"model_name": "a", "model_name": "b", "tags": []}"#).contains("duplicate field"));
     }
 }

@@ -110,8 +110,12 @@ async fn record(api: &Api, denial: &Denial, caller: Option<&Caller>, request_id:
         audit::append(&mut transaction, &event).await?;
         transaction.commit().await
     };
-    if let Err(error) = written.await {
-        tracing::error!(%error, action = denial.action, "a refusal could not be recorded");
+    // Outside of the request's own time limit, and still somebody waits for the answer.
+    let patience = Duration::from_secs(api.app.settings.server.request_timeout_seconds);
+    match tokio::time::timeout(patience, written).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, action = denial.action, "a refusal could not be recorded"),
+        Err(_) => tracing::error!(action = denial.action, "a refusal could not be recorded in time"),
     }
 }
 
@@ -146,12 +150,15 @@ async fn admitted(api: &Api, caller: &Caller, request: Request, next: Next) -> R
         return Err(super::body::too_large(limit));
     }
     let patience = Duration::from_secs(api.app.settings.server.request_timeout_seconds) + extra_time(api, &request);
-    match tokio::time::timeout(patience, next.run(request)).await {
-        Ok(response) => Ok(response),
-        Err(_) => {
-            Err(Problem::unavailable("timed_out", "the request took too long and was given up; nothing was changed", 5))
-        }
-    }
+    // A commit that was on its way when the time ended may have arrived; that is not known here.
+    let advice = if request.method().is_safe() {
+        "ask again"
+    } else {
+        "it has happened as a whole or not at all: repeat it with the same Idempotency-Key, or look first"
+    };
+    tokio::time::timeout(patience, next.run(request)).await.map_err(|_| {
+        Problem::unavailable("timed_out", format!("the request took too long and was given up; {advice}"), 5)
+    })
 }
 
 /// A long-poll has the time it asks for on top.
@@ -247,6 +254,18 @@ mod tests {
         {
             assert!(!is_here(host), "{host}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing_of_the_inside() {
+        let mut response = panicked(Box::new("the secret of the inside".to_owned()));
+        let unfinished = response.extensions_mut().remove::<Unfinished>().unwrap();
+        let response = unfinished.finish("/governance/models", "r-1");
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(text.contains("\"code\":\"internal\"") && text.contains("r-1") && !text.contains("secret"), "{text}");
     }
 
     #[test]

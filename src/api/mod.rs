@@ -57,6 +57,7 @@ pub mod problem;
 mod runs;
 mod tokens;
 mod validation;
+mod words;
 
 /// Bytes that the head of a request may have.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -123,7 +124,6 @@ pub fn openapi_document() -> String {
 }
 
 /// The service over a program.
-#[must_use]
 pub fn router(app: &App) -> Router {
     let server = &app.settings.server;
     let (closed, open) = resources();
@@ -139,13 +139,7 @@ pub fn router(app: &App) -> Router {
         .split_for_parts()
         .0
         .fallback(|| async { problem::Problem::not_found("no such path; /reference lists all of them") })
-        .method_not_allowed_fallback(|| async {
-            problem::Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this path does not take this method",
-            )
-        })
+        .method_not_allowed_fallback(|| async { method_not_allowed() })
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(api.clone(), layers::admit));
     let open =
@@ -155,6 +149,11 @@ pub fn router(app: &App) -> Router {
         .layer(map_response(keep))
         .layer(from_fn_with_state(api.clone(), layers::outermost))
         .with_state(api)
+}
+
+fn method_not_allowed() -> problem::Problem {
+    let detail = "this path does not take this method; the header `Allow` lists those that it takes";
+    problem::Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 /// axum answers some mistakes (an unknown method on an open path) by itself, without a body: they become problems too.
@@ -169,7 +168,11 @@ async fn keep(response: Response) -> Response {
     }
     let allow = response.headers().get(axum::http::header::ALLOW).cloned();
     let detail = status.canonical_reason().unwrap_or("refused");
-    let mut answer = problem::Problem::new(status, "refused", detail).into_response();
+    let mut answer = match status {
+        StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(),
+        _ => problem::Problem::new(status, "refused", detail),
+    }
+    .into_response();
     if let Some(allow) = allow {
         answer.headers_mut().insert(axum::http::header::ALLOW, allow);
     }

@@ -36,10 +36,10 @@ pub struct Denial {
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
-    title: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    extensions: Map<String, Value>,
+    // Boxed: most problems have none, and every `Result` of a handler is as large as its error.
+    extensions: Box<Map<String, Value>>,
     retry_after_seconds: Option<u64>,
     denial: Option<Box<Denial>>,
     /// An answer that was given before, under the same idempotency key: no problem at all, but it ends the request too.
@@ -92,10 +92,9 @@ impl Problem {
         Self {
             status,
             code,
-            title: title(status),
             detail: detail.into(),
             errors: Vec::new(),
-            extensions: Map::new(),
+            extensions: Box::default(),
             retry_after_seconds: None,
             denial: None,
             answer: None,
@@ -211,7 +210,7 @@ impl Unfinished {
             || problem.code == "request_in_progress";
         let mut body = Map::new();
         body.insert("type".to_owned(), format!("/reference#problem-{}", problem.code).into());
-        body.insert("title".to_owned(), problem.title.into());
+        body.insert("title".to_owned(), title(problem.status).into());
         body.insert("status".to_owned(), problem.status.as_u16().into());
         body.insert("detail".to_owned(), problem.detail.into());
         body.insert("instance".to_owned(), path.into());
@@ -219,7 +218,7 @@ impl Unfinished {
         body.insert("request_id".to_owned(), request_id.into());
         body.insert("errors".to_owned(), serde_json::to_value(&problem.errors).unwrap_or_default());
         body.insert("retryable".to_owned(), retryable.into());
-        body.extend(problem.extensions);
+        body.extend(*problem.extensions);
         let mut response = (problem.status, Value::Object(body).to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -291,11 +291,11 @@ async fn submit(State(api): State<Api>, request: Write<Submission>) -> Result<Re
     enqueued(change, made.id).await
 }
 
+/// Start, and end, exclusive.
+type Window = (DateTime<Utc>, DateTime<Utc>);
+
 /// Both ends of a window, or none.
-pub(super) fn window(
-    start: Option<DateTime<Utc>>,
-    end: Option<DateTime<Utc>>,
-) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, Problem> {
+pub(super) fn window(start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) -> Result<Option<Window>, Problem> {
     match (start, end) {
         (None, None) => Ok(None),
         (Some(start), Some(end)) if start < end => Ok(Some((start, end))),

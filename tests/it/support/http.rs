@@ -19,15 +19,27 @@ impl Service {
     /// Starts `steward <role>` with a configuration.
     pub async fn start_as(role: &str, config: &str) -> Self {
         let database = TestDatabase::new().await;
-        let site = Site::new(&database.url, config);
+        let url = database.url.clone();
+        Self::start_at(role, config, database, &url).await
+    }
+
+    /// The same, where the process reaches its database at another address.
+    pub async fn start_at(role: &str, config: &str, database: TestDatabase, url: &str) -> Self {
+        let site = Site::new(url, config);
         let role = site.start("api", &[role]);
-        let base = eventually("the API listens", Duration::from_secs(30), || async {
-            let log = role.log();
-            let (_, rest) = log.split_once("http://")?;
-            Some(format!("http://{}", rest.split_once("/reference")?.0))
-        })
-        .await;
+        let base = address(&role).await;
         Self { database, site, base, role }
+    }
+
+    /// Starts `steward api` again, after the process before it has ended; it listens elsewhere.
+    pub async fn restart(&mut self) {
+        self.role = self.site.start("api", &["api"]);
+        self.base = address(&self.role).await;
+    }
+
+    /// `host:port`.
+    pub fn authority(&self) -> &str {
+        self.base.trim_start_matches("http://")
     }
 
     /// Starts the open API.
@@ -54,6 +66,15 @@ impl Service {
         let token = self.site.ok(&args).trim().to_owned();
         Client { token: Some(token), ..self.client() }
     }
+}
+
+async fn address(role: &Role) -> String {
+    eventually("the API listens", Duration::from_secs(30), || async {
+        let log = role.log();
+        let (_, rest) = log.split_once("http://")?;
+        Some(format!("http://{}", rest.split_once("/reference")?.0))
+    })
+    .await
 }
 
 /// Whoever calls.
@@ -97,6 +118,12 @@ impl Answer {
 }
 
 impl Client {
+    /// The same, with this token.
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, None, &[]).await
     }
@@ -110,6 +137,17 @@ impl Client {
     }
 
     pub async fn send(&self, method: &str, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
+        self.try_send(method, path, body, headers).await.unwrap()
+    }
+
+    /// The same, where the other side may be gone.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, reqwest::Error> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method.parse().unwrap(), url);
         if let Some(token) = &self.token {
@@ -121,10 +159,10 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, body, text }
+        Ok(Answer { status, headers, body, text })
     }
 }
