@@ -108,7 +108,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Invalid { .. } => "invalid_field",
+            Self::Invalid { .. } => "invalid_request",
             Self::NotFound(_) => "token_not_found",
             Self::Ambiguous(_) => "token_ambiguous",
             Self::Randomness(_) => "no_randomness",

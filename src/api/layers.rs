@@ -141,7 +141,8 @@ async fn admitted(api: &Api, caller: &Caller, request: Request, next: Next) -> R
         let detail = format!("`{}` makes more requests than are allowed in a second", caller.principal.name);
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(1));
     }
-    let Ok(_permit) = api.permits.try_acquire() else {
+    let waits = is_long_poll(&request);
+    let Ok(_permit) = (if waits { &api.waiters } else { &api.permits }).try_acquire() else {
         return Err(Problem::unavailable("overloaded", "too many requests are being worked on; try again", 1));
     };
     let limit = api.app.settings.server.max_body_bytes;
@@ -149,7 +150,10 @@ async fn admitted(api: &Api, caller: &Caller, request: Request, next: Next) -> R
     if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
         return Err(super::body::too_large(limit));
     }
-    let patience = Duration::from_secs(api.app.settings.server.request_timeout_seconds) + extra_time(api, &request);
+    let server = &api.app.settings.server;
+    // A long-poll has the time it asks for on top.
+    let extra = if waits { server.max_wait_seconds } else { 0 };
+    let patience = Duration::from_secs(server.request_timeout_seconds + extra);
     // A commit that was on its way when the time ended may have arrived; that is not known here.
     let advice = if request.method().is_safe() {
         "ask again"
@@ -161,10 +165,8 @@ async fn admitted(api: &Api, caller: &Caller, request: Request, next: Next) -> R
     })
 }
 
-/// A long-poll has the time it asks for on top.
-fn extra_time(api: &Api, request: &Request) -> Duration {
-    let waits = request.uri().query().is_some_and(|q| q.split('&').any(|p| p.starts_with("wait=")));
-    if waits { Duration::from_secs(api.app.settings.server.max_wait_seconds) } else { Duration::ZERO }
+fn is_long_poll(request: &Request) -> bool {
+    request.uri().query().is_some_and(|q| q.split('&').any(|p| p.starts_with("wait=")))
 }
 
 // Not the request itself: its body may not be shared between threads.

@@ -61,6 +61,8 @@ mod words;
 
 /// Bytes that the head of a request may have.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// How many long-polls there may be for one other request.
+const WAITERS: usize = 8;
 /// Time that a client has to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -75,6 +77,9 @@ pub struct Parts {
     meters: meters::Meters,
     limiter: Option<layers::Limiter>,
     permits: Semaphore,
+    /// Long-polls mostly sleep: they are counted apart, or they would keep everybody else out.
+    waiters: Semaphore,
+    stop: CancellationToken,
     openapi: String,
     models_changed: models::Hub,
 }
@@ -123,8 +128,8 @@ pub fn openapi_document() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// The service over a program.
-pub fn router(app: &App) -> Router {
+/// The service over a program; its long-polls end when `stop` is cancelled.
+pub fn router(app: &App, stop: CancellationToken) -> Router {
     let server = &app.settings.server;
     let (closed, open) = resources();
     let api = Api(Arc::new(Parts {
@@ -132,6 +137,8 @@ pub fn router(app: &App) -> Router {
         meters: meters::Meters::default(),
         limiter: layers::limiter(server.requests_per_second),
         permits: Semaphore::new(server.max_concurrent_requests),
+        waiters: Semaphore::new(server.max_concurrent_requests.saturating_mul(WAITERS)),
+        stop,
         openapi: openapi_document(),
         models_changed: models::Hub::default(),
     }));
@@ -195,7 +202,7 @@ pub async fn bind(app: &App) -> std::io::Result<TcpListener> {
 
 /// Serves until stopped; requests in flight may finish within the grace period of workers.
 pub async fn serve(app: &App, listener: TcpListener, stop: CancellationToken) {
-    let router = router(app);
+    let router = router(app, stop.clone());
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
     let graceful = GracefulShutdown::new();

@@ -202,7 +202,11 @@ async fn show(
 ) -> Result<Response, Problem> {
     caller.need(Scope::Read)?;
     let patience = super::body::wait(&api, query.wait.as_deref())?.unwrap_or(Duration::ZERO);
-    let run = match queue::wait_for(api.pool(), id, patience).await? {
+    let ended = tokio::select! {
+        ended = queue::wait_for(api.pool(), id, patience) => ended?,
+        () = api.stop.cancelled() => None,
+    };
+    let run = match ended {
         Some(run) => run,
         None => queue::get(api.pool(), id).await?,
     };

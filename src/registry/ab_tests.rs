@@ -62,7 +62,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid_field",
+            Self::Invalid(_) => "invalid_request",
             Self::NotFound(_) => "ab_test_not_found",
             Self::Exists(_) => "ab_test_exists",
             Self::State { .. } => "ab_test_state",

@@ -23,7 +23,7 @@ pub struct FieldError {
 /// What can go wrong. In parentheses: the code, and the HTTP status that fits.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// Something that was given cannot be taken (`invalid`, 422).
+    /// Something that was given cannot be taken (`invalid_request`, 422).
     #[error("{}", .0.iter().map(|e| e.detail.as_str()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
     /// No version of that name at all (`model_not_found`, 404).
@@ -241,7 +241,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid",
+            Self::Invalid(_) => "invalid_request",
             Self::NoModel(_) => "model_not_found",
             Self::NoVersion { .. } => "version_not_found",
             Self::NothingInStage { .. } => "nothing_in_stage",

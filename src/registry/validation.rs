@@ -72,7 +72,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid_field",
+            Self::Invalid(_) => "invalid_request",
             Self::NotFound { .. } => "model_not_found",
             Self::Deleted { .. } => "model_deleted",
             Self::Registry(_) => "registry_error",

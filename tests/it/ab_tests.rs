@@ -240,7 +240,7 @@ async fn tests_are_listed_by_status_page_by_page() {
     let first = ab_tests::list(pool, None, None, 2).await.unwrap();
     let before = Some((first[1].created_at, first[1].id));
     assert_eq!(names(ab_tests::list(pool, None, before, 10).await.unwrap()), ["t2", "t1", "t0"]);
-    assert_eq!(ab_tests::list(pool, Some("done"), None, 1).await.unwrap_err().code(), "invalid_field");
+    assert_eq!(ab_tests::list(pool, Some("done"), None, 1).await.unwrap_err().code(), "invalid_request");
 }
 
 #[tokio::test]

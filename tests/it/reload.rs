@@ -44,12 +44,16 @@ async fn a_mistake_keeps_the_old_jobs_opens_an_incident_and_degrades_readiness()
     assert!(detail.contains("late.toml, line 4") && detail.contains("stay as they were"), "{detail}");
     assert_eq!(jobs(&api).await, ["0 6 * * *"], "the old job stays");
     let open = api.get("/governance/incidents?state=open").await.expect(200);
-    assert_eq!((&open["items"][0]["kind"], &open["items"][0]["job_name"]), (&"config_error".into(), &"job-files".into()));
+    assert_eq!(
+        (&open["items"][0]["kind"], &open["items"][0]["job_name"]),
+        (&"config_error".into(), &"job-files".into())
+    );
     let mails = api.get("/governance/deliveries?channel=ml-oncall").await.expect(200);
     assert_eq!(mails["items"].as_array().unwrap().len(), 1, "told once: {mails}");
 
     service.site.job("late", &JOB.replace("0 6 * * *", "0 7 * * *"));
-    eventually("the mended job is applied", patience, || async { (jobs(&api).await == ["0 7 * * *"]).then_some(()) }).await;
+    eventually("the mended job is applied", patience, || async { (jobs(&api).await == ["0 7 * * *"]).then_some(()) })
+        .await;
     eventually("the incident ends", patience, || async {
         component(&api, "job files").await.filter(|c| c["state"] == "ok")
     })

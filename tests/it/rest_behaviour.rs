@@ -116,7 +116,7 @@ async fn a_repeated_request_has_one_effect_and_one_answer() {
     post(&body, &"k".repeat(256)).await.problem(422, "invalid_request");
 
     // What was refused has not used the key up.
-    post(&body.replace("1.0.0", "one"), "second").await.problem(422, "invalid");
+    post(&body.replace("1.0.0", "one"), "second").await.problem(422, "invalid_request");
     assert_eq!(post(&body.replace("1.0.0", "1.1.0"), "second").await.status, 201);
 
     // Twins that arrive together.

@@ -231,7 +231,7 @@ async fn breaking_the_glass_is_for_administrators_and_is_told() {
     let problem = lead.post(path, body.clone()).await.problem(403, "scope_missing");
     assert_eq!(problem["required_scope"], "admin");
     let empty = json!({ "target_stage": "production", "break_glass": " " });
-    assert_eq!(admin.post(path, empty).await.problem(422, "invalid")["errors"][0]["pointer"], "/break_glass");
+    assert_eq!(admin.post(path, empty).await.problem(422, "invalid_request")["errors"][0]["pointer"], "/break_glass");
     assert_eq!(admin.get("/governance/deliveries").await.expect(200)["items"], json!([]));
 
     let done = admin.post(path, body).await.expect(200);

@@ -119,7 +119,7 @@ async fn wrong_fields_are_all_named_and_nothing_is_kept() {
         (wrong(|m| m.metadata = json!({"deep": [{"k": "a\0b"}]})), "/metadata"),
     ] {
         let error = log(&database.pool, &[metric("f1", 0.5), bad.clone()], true).await.unwrap_err();
-        assert_eq!(error.code(), "invalid_field");
+        assert_eq!(error.code(), "invalid_request");
         let found = at(error);
         assert!(found.iter().any(|(_, p)| p == pointer), "{bad:?}: {found:?}");
     }

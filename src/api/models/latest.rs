@@ -110,7 +110,8 @@ pub(super) async fn latest(
     let mut changes = api.models_changed.subscribe(api.pool());
     loop {
         let found = find().await;
-        let over = tokio::time::Instant::now() >= end;
+        // A service that stops lets its callers go; they ask another one, or this one later.
+        let over = tokio::time::Instant::now() >= end || api.stop.is_cancelled();
         match found {
             Ok(version) if over || !etag::known(&headers, &tag(&version)) => {
                 return etag::answer(&headers, tag(&version), &version);
@@ -122,6 +123,7 @@ pub(super) async fn latest(
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(look_again) => break,
+                () = api.stop.cancelled() => break,
                 told = changes.recv() => match told {
                     Ok(changed) if changed != name => {}
                     Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,

@@ -161,7 +161,12 @@ pub(super) async fn verify(
     };
     if found.model_path.is_some() && !readable(&api, found.model_path.as_deref())? {
         let detail = "`storage.allowed` is empty: nothing is read for callers over HTTP until it names roots";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", detail));
+        return Err(Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", detail).denied(Denial {
+            action: "model.artefact_checked".to_owned(),
+            subject_kind: "model".to_owned(),
+            subject: found.subject(),
+            detail: json!({ "code": "data_not_allowed" }),
+        }));
     }
     let (pool, storage) = (api.pool(), &api.app.storage);
     let actor = request.caller.actor();
