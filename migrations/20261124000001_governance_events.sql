@@ -9,7 +9,7 @@ CREATE FUNCTION steward_clock() RETURNS timestamptz
 
 CREATE TABLE governance_events (
     sequence      bigint PRIMARY KEY CHECK (sequence >= 1),  -- without gaps
-    at            timestamptz NOT NULL,
+    at            timestamptz NOT NULL CHECK (isfinite(at)),
     actor         text NOT NULL,
     actor_kind    text NOT NULL CHECK (actor_kind IN ('token', 'local', 'system')),
     action        text NOT NULL,                  -- model.registered, model.promoted, run.submitted, ...
@@ -35,12 +35,14 @@ CREATE TABLE governance_head (
 INSERT INTO governance_head (sequence, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
 
 -- What is hashed: the hash before, sequence and time (microseconds) as big-endian 64-bit integers, then each text with its
--- length in bytes (32 bits) before it. `db::audit` computes the same.
+-- length in bytes (32 bits, big-endian; -1 and nothing else for an absent one) before it: actor, actor_kind, action, outcome,
+-- subject_kind, subject, request_id, detail. `db::audit` computes the same.
 CREATE FUNCTION governance_hash(previous bytea, sequence bigint, at timestamptz, VARIADIC texts text[]) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
         SELECT sha256(previous || int8send(sequence) || int8send((extract(epoch FROM at) * 1000000)::bigint)
-            || (SELECT string_agg(int4send(octet_length(convert_to(t, 'UTF8'))) || convert_to(t, 'UTF8'), ''::bytea ORDER BY n)
+            || (SELECT string_agg(CASE WHEN t IS NULL THEN int4send(-1)
+                                    ELSE int4send(octet_length(convert_to(t, 'UTF8'))) || convert_to(t, 'UTF8') END, ''::bytea ORDER BY n)
                   FROM unnest(texts) WITH ORDINALITY AS u (t, n)))
     $$;
 
@@ -55,7 +57,7 @@ BEGIN
     SELECT * INTO STRICT head FROM governance_head FOR UPDATE;
     moment := steward_clock();
     next_hash := governance_hash(head.hash, head.sequence + 1, moment, actor, actor_kind, action, outcome, subject_kind,
-                                 subject, coalesce(request_id, ''), detail);
+                                 subject, request_id, detail);
     INSERT INTO governance_events VALUES (head.sequence + 1, moment, actor, actor_kind, action, outcome, subject_kind, subject,
                                           request_id, detail, head.hash, next_hash);
     UPDATE governance_head SET sequence = head.sequence + 1, hash = next_hash;

@@ -68,7 +68,7 @@ CREATE FUNCTION model_registry_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.id, NEW.model_name, NEW.version, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.model_name, OLD.version, OLD.created_at)
        OR (OLD.artefact_digest IS NOT NULL AND NEW.artefact_digest IS DISTINCT FROM OLD.artefact_digest)
-       OR (NOT OLD.auto_registered
+       OR ((NOT OLD.auto_registered OR OLD.stage <> 'development')
            AND (NEW.model_path, NEW.training_data_path, NEW.hyperparameters, NEW.training_metadata, NEW.created_by, NEW.auto_registered)
                IS DISTINCT FROM (OLD.model_path, OLD.training_data_path, OLD.hyperparameters, OLD.training_metadata, OLD.created_by, OLD.auto_registered))
        OR (OLD.deleted_at IS NOT NULL) THEN
@@ -118,10 +118,11 @@ SELECT id, model_name, version, stage, coalesce(promoted_at, created_at), coales
   FROM model_registry;
 
 -- What a model asks of a promotion; without a row the configured default holds.
+CREATE SEQUENCE model_policy_revision;              -- never the same again, also after a policy was taken away
 CREATE TABLE model_policies (
     model_name text PRIMARY KEY,
     policy     jsonb NOT NULL,
-    revision   bigint NOT NULL DEFAULT 1,
+    revision   bigint NOT NULL DEFAULT nextval('model_policy_revision'),
     updated_by text NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT steward_now()
 );
@@ -202,3 +203,34 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER model_registry_notify AFTER INSERT OR UPDATE ON model_registry FOR EACH ROW EXECUTE FUNCTION model_registry_notify();
+
+-- What happened stays what happened: a period is closed once, an approval is withdrawn or used once, no row goes.
+CREATE FUNCTION model_stage_history_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.valid_to IS NULL
+       AND (NEW.id, NEW.model_id, NEW.model_name, NEW.version, NEW.from_stage, NEW.stage, NEW.valid_from, NEW.actor,
+            NEW.approved_by, NEW.reason, NEW.break_glass, NEW.decision, NEW.event_sequence)
+           IS NOT DISTINCT FROM
+           (OLD.id, OLD.model_id, OLD.model_name, OLD.version, OLD.from_stage, OLD.stage, OLD.valid_from, OLD.actor,
+            OLD.approved_by, OLD.reason, OLD.break_glass, OLD.decision, OLD.event_sequence) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'the history of stages is only added to' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER model_stage_history_kept BEFORE UPDATE OR DELETE ON model_stage_history
+    FOR EACH ROW EXECUTE FUNCTION model_stage_history_kept();
+
+CREATE FUNCTION model_approvals_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.withdrawn_at IS NULL AND OLD.used_at IS NULL
+       AND (NEW.id, NEW.model_id, NEW.stage, NEW.approver, NEW.approver_kind, NEW.comment, NEW.artefact_digest,
+            NEW.metrics_fingerprint, NEW.metrics, NEW.created_at)
+           IS NOT DISTINCT FROM
+           (OLD.id, OLD.model_id, OLD.stage, OLD.approver, OLD.approver_kind, OLD.comment, OLD.artefact_digest,
+            OLD.metrics_fingerprint, OLD.metrics, OLD.created_at) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'an approval is withdrawn or used once, and stays what it was' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER model_approvals_kept BEFORE UPDATE OR DELETE ON model_approvals
+    FOR EACH ROW EXECUTE FUNCTION model_approvals_kept();

@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(resume))
         .routes(routes!(cancel))
         .routes(routes!(conclude))
+        .routes(routes!(assignment))
         .routes(routes!(results, evaluate))
 }
 
@@ -229,6 +230,54 @@ async fn conclude(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<E
     let reason = request.body.reason.as_deref();
     let test = ab_tests::conclude(change.conn(), id, reason, &request.caller.actor()).await?;
     change.commit(Answer::ok(&test)?).await
+}
+
+/// Who or what is to be served.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AssignmentQuery {
+    /// The unit: a user, a session, whatever must always get the same model.
+    #[param(min_length = 1, max_length = 256)]
+    unit_id: String,
+}
+
+/// The model that serves a unit.
+#[derive(Debug, serde::Serialize, ToSchema)]
+struct Assignment {
+    /// The test.
+    test_id: Uuid,
+    /// The unit.
+    unit_id: String,
+    /// `a` or `b`.
+    arm: String,
+    /// The model of that arm.
+    model_name: String,
+    /// Its version.
+    model_version: String,
+}
+
+/// Says which model serves a unit: the same answer every time, from the test's seed and the unit's name. When the split changes,
+/// only as many units move as must. A test that does not run serves model A.
+#[utoipa::path(get, path = "/governance/ab-tests/{test_id}/assignment", tag = "ab-tests",
+    params(("test_id" = Uuid, Path, description = "The test."), AssignmentQuery),
+    responses((status = 200, description = "The arm and its model.", body = Assignment)))]
+async fn assignment(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Query(query): Query<AssignmentQuery>,
+) -> Result<Response, Problem> {
+    caller.need(Scope::Read)?;
+    if query.unit_id.is_empty() || query.unit_id.len() > 256 {
+        return Err(Problem::invalid("?unit_id", "must have 1 to 256 bytes"));
+    }
+    let mut conn = api.pool().acquire().await?;
+    let test = ab_tests::get(&mut conn, id).await?;
+    let arm = if test.status == "running" { ab_tests::assign(&test, &query.unit_id) } else { 'a' };
+    let (model_name, model_version) =
+        if arm == 'b' { (test.model_b_name, test.model_b_version) } else { (test.model_a_name, test.model_a_version) };
+    etag::json(&Assignment { test_id: id, unit_id: query.unit_id, arm: arm.to_string(), model_name, model_version })
 }
 
 /// Which page of looks is wanted.

@@ -123,5 +123,12 @@ async fn list(State(api): State<Api>, caller: Caller, Query(query): Query<ListQu
     responses((status = 200, description = "What was found; `problem` is null when the chain holds.", body = Verification)))]
 async fn verify(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
     caller.need(Scope::AuditRead)?;
+    let Ok(_alone) = api.verifying.try_acquire() else {
+        return Err(Problem::unavailable(
+            "overloaded",
+            "the audit trail is being verified for somebody else; try again",
+            5,
+        ));
+    };
     etag::json(&audit::verify(api.pool(), None).await?)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use std::time::Duration;
+
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -12,6 +14,9 @@ use serde::de::DeserializeOwned;
 use super::Api;
 use super::problem::Problem;
 use super::words::{self, explain};
+
+/// Time that a client has to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body of type `T`.
 #[derive(Debug)]
@@ -28,7 +33,18 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let server = &api.app.settings.server;
         let (parts, body) = request.into_parts();
-        let bytes = to_bytes(body, server.max_body_bytes).await.map_err(|_| too_large(server.max_body_bytes))?;
+        if parts.headers.contains_key(header::CONTENT_ENCODING) {
+            let detail = "bodies are taken as they are, without Content-Encoding";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+        }
+        // A body that trickles in would hold a place that others wait for.
+        let bytes = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, server.max_body_bytes)).await {
+            Ok(read) => read.map_err(|_| too_large(server.max_body_bytes))?,
+            Err(_) => {
+                let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail));
+            }
+        };
         if bytes.is_empty() {
             // `POST .../start` needs no body; where fields are needed, their absence is what is reported.
             return parse(&Bytes::from_static(b"{}"), server.max_json_depth);

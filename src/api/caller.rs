@@ -63,9 +63,13 @@ impl Caller {
     /// # Errors
     /// 403, recorded, when the body names somebody else; 422 when it names nobody.
     pub fn acting_as(&self, field: &'static str, name: Option<&str>) -> Result<Actor, Problem> {
-        let Some(name) = name else { return Ok(self.actor()) };
-        if name.trim().is_empty() || name.chars().any(char::is_control) || name.len() > 256 {
-            return Err(Problem::invalid(format!("/{field}"), "must be a name of 1 to 256 characters on one line"));
+        // " bob" and "bob" are one person.
+        let Some(name) = name.map(str::trim) else { return Ok(self.actor()) };
+        // No character that cannot be seen, and no part of Steward: names that look alike would be two people.
+        let plain = |c: char| c.is_alphanumeric() || " ._@+'-".contains(c);
+        if name.is_empty() || !name.chars().all(plain) || name.len() > 256 {
+            let detail = "must be a name of 1 to 256 letters, digits, spaces and any of . _ @ + ' -";
+            return Err(Problem::invalid(format!("/{field}"), detail));
         }
         if self.is_open() {
             return Ok(Actor { name: name.to_owned(), ..self.actor() });

@@ -17,6 +17,7 @@ use super::body::Body;
 use super::caller::Caller;
 use super::problem::{Problem, Replayed};
 use crate::db::idempotency::{self, Claim};
+use crate::db::pool::begin;
 
 /// A request that changes something: its caller, its body, and the key it came with.
 #[derive(Debug)]
@@ -49,6 +50,9 @@ impl<T: DeserializeOwned> FromRequest<Api> for Write<T> {
         let key = if request.method() == Method::POST { idempotency_key(&headers)? } else { None };
         let mut hasher = Sha256::new();
         hasher.update(format!("{} {}\n", request.method(), request.uri()));
+        // Which state was meant is part of what was asked.
+        hasher.update(headers.get(header::IF_MATCH).map_or(&b""[..], HeaderValue::as_bytes));
+        hasher.update("\n");
         let Body { value, bytes } = Body::from_request(request, api).await?;
         hasher.update(&bytes);
         Ok(Self { caller, body: value, headers, key, fingerprint: hasher.finalize().to_vec() })
@@ -66,12 +70,25 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 impl<T> Write<T> {
+    /// Ends here a request that was answered before, where something is looked up before the transaction starts: the answer then
+    /// is the answer now, whatever has become of it.
+    ///
+    /// # Errors
+    /// As [`Write::begin`].
+    pub async fn answered_before(&self, api: &Api) -> Result<(), Problem> {
+        if self.key.is_some() {
+            // Rolled back when dropped: the key is taken by the transaction of the effect.
+            drop(self.begin(api).await?);
+        }
+        Ok(())
+    }
+
     /// Starts the transaction; a request that was answered before ends here.
     ///
     /// # Errors
     /// The stored answer; 422 when the key was used for another request; the database's.
     pub async fn begin(&self, api: &Api) -> Result<Change, Problem> {
-        let mut transaction = api.pool().begin().await?;
+        let mut transaction = begin(api.pool()).await?;
         let key = self.key.clone().map(|key| (self.caller.principal.name.clone(), key));
         if let Some((principal, key)) = &key {
             match idempotency::claim(&mut transaction, principal, key, &self.fingerprint).await? {

@@ -96,7 +96,7 @@ impl From<validation::Error> for Problem {
         match error {
             Error::Invalid(ref problems) => listed(code, error.to_string(), problems),
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, code, error.to_string()),
-            Error::Deleted { .. } => Self::new(StatusCode::CONFLICT, code, error.to_string()),
+            Error::Deleted { .. } => Self::new(StatusCode::GONE, code, error.to_string()),
             Error::Registry(error) => error.into(),
             Error::Database(error) => error.into(),
         }
@@ -131,7 +131,8 @@ impl From<registry::Error> for Problem {
             }
             Error::NoModel(_) | Error::NoVersion { .. } | Error::NothingInStage { .. } => at(StatusCode::NOT_FOUND),
             Error::NoAlias { .. } | Error::NoCard { .. } | Error::NoApproval { .. } => at(StatusCode::NOT_FOUND),
-            Error::Deleted { .. } | Error::Conflict { .. } | Error::AlreadyInStage { .. } => at(StatusCode::CONFLICT),
+            Error::Deleted { .. } => at(StatusCode::GONE),
+            Error::Conflict { .. } | Error::AlreadyInStage { .. } => at(StatusCode::CONFLICT),
             Error::AlreadyApproved { .. } | Error::InUse { .. } | Error::NothingToRollBackTo(_) => {
                 at(StatusCode::CONFLICT)
             }

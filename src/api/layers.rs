@@ -23,6 +23,7 @@ use crate::access::Principal;
 use crate::access::token::{self, AuthError};
 use crate::config::server::Authentication;
 use crate::db::audit::{self, Actor, ActorKind, Event, Outcome};
+use crate::db::pool::begin;
 
 /// The id of a request.
 #[derive(Debug, Clone)]
@@ -53,7 +54,13 @@ pub async fn outermost(State(api): State<Api>, mut request: Request, next: Next)
     if let Some(unfinished) = response.extensions_mut().remove::<Unfinished>() {
         let caller = response.extensions_mut().remove::<Caller>();
         if let Some(denial) = unfinished.denial() {
-            record(&api, denial, caller.as_ref(), &id).instrument(span.clone()).await;
+            let attempt = format!("{method} {path}");
+            // On a task of its own: a caller who hangs up is recorded all the same.
+            let (api, denial, caller, id) = (api.clone(), denial.clone(), caller.clone(), id.clone());
+            let recorded = async move { record(&api, &denial, caller.as_ref(), &id, &attempt).await };
+            if let Err(error) = tokio::spawn(recorded.instrument(span.clone())).await {
+                tracing::error!(%error, "a refusal could not be recorded");
+            }
         }
         response = unfinished.finish(&path, &id);
     }
@@ -92,21 +99,25 @@ fn traceparent(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A denial is recorded in a transaction of its own: that of the attempt was rolled back.
-async fn record(api: &Api, denial: &Denial, caller: Option<&Caller>, request_id: &str) {
+async fn record(api: &Api, denial: &Denial, caller: Option<&Caller>, request_id: &str, attempt: &str) {
     let actor = match caller {
         Some(caller) => caller.actor(),
         None => Actor { name: "anonymous".to_owned(), kind: ActorKind::Local, request_id: Some(request_id.to_owned()) },
     };
+    let mut detail = denial.detail.clone();
+    if let Some(fields) = detail.as_object_mut() {
+        fields.insert("request".to_owned(), attempt.chars().take(500).collect::<String>().into());
+    }
     let event = Event {
         actor: &actor,
         action: &denial.action,
         outcome: Outcome::Denied,
         subject_kind: &denial.subject_kind,
         subject: &denial.subject,
-        detail: denial.detail.clone(),
+        detail,
     };
     let written = async {
-        let mut transaction = api.pool().begin().await?;
+        let mut transaction = begin(api.pool()).await?;
         audit::append(&mut transaction, &event).await?;
         transaction.commit().await
     };

@@ -79,6 +79,8 @@ pub struct Parts {
     permits: Semaphore,
     /// Long-polls mostly sleep: they are counted apart, or they would keep everybody else out.
     waiters: Semaphore,
+    /// Reading the whole audit trail is for one caller at a time.
+    verifying: Semaphore,
     stop: CancellationToken,
     openapi: String,
     models_changed: models::Hub,
@@ -138,6 +140,7 @@ pub fn router(app: &App, stop: CancellationToken) -> Router {
         limiter: layers::limiter(server.requests_per_second),
         permits: Semaphore::new(server.max_concurrent_requests),
         waiters: Semaphore::new(server.max_concurrent_requests.saturating_mul(WAITERS)),
+        verifying: Semaphore::new(1),
         stop,
         openapi: openapi_document(),
         models_changed: models::Hub::default(),

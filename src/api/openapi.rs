@@ -3,13 +3,16 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use utoipa::openapi::path::Operation;
+use serde_json::json;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, InfoBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema as _};
 
 use super::Api;
-use super::problem::ProblemBody;
+use super::problem::{self, ProblemBody};
 
 /// The page: it reads `/openapi.json` and shows it.
 const PAGE: &str = include_str!("reference.html");
@@ -58,6 +61,9 @@ pub fn finished(mut document: OpenApi) -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("A token of `steward token create`. In the open mode on loopback none is needed."))
         .build();
+    let problems =
+        problem::CODES.iter().map(|(code, meaning)| json!({ "code": code, "meaning": meaning })).collect::<Vec<_>>();
+    document.extensions.get_or_insert_default().insert("x-problems".to_owned(), problems.into());
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
     for (path, item) in &mut document.paths.paths {
@@ -72,11 +78,32 @@ pub fn finished(mut document: OpenApi) -> OpenApi {
         for (verb, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(name(verb, path));
+                if verb == "post" && path != "/governance/tokens" {
+                    operation.parameters.get_or_insert_default().push(idempotency_key().into());
+                }
                 complete(operation, open);
             }
         }
     }
     document
+}
+
+/// What every `POST` takes.
+fn idempotency_key() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[!-~]+$"));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "The same key with the same request gives the same answer and one effect; a UUID is a good one.",
+        ))
+        .schema(Some(text))
+        .build()
 }
 
 /// A name that generators of clients can use: `get_models_by_model_name_latest`.
@@ -163,6 +190,27 @@ mod tests {
             }
         }
         assert!(names.len() > 60, "{}", names.len());
+    }
+
+    #[test]
+    fn every_code_that_the_tests_meet_is_explained() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+        let mut met = std::collections::BTreeSet::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            for part in text.split(".problem(").skip(1) {
+                let arguments = part.split(')').next().unwrap();
+                met.extend(arguments.split('"').nth(1).filter(|code| code.contains('_')).map(str::to_owned));
+            }
+        }
+        assert!(met.len() > 15, "{met:?}");
+        for code in met {
+            assert!(
+                super::problem::CODES.iter().any(|(known, _)| *known == code),
+                "{code} is not explained in problem::CODES"
+            );
+        }
     }
 
     #[test]

@@ -9,6 +9,66 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+/// Every code with its meaning, for the reference page.
+pub const CODES: &[(&str, &str)] = &[
+    ("ab_test_exists", "The name belongs to another test; names are used once."),
+    ("ab_test_not_found", "There is no such A/B test."),
+    ("ab_test_state", "The test is in another state than this needs."),
+    ("alias_not_found", "The model has no such alias."),
+    ("already_approved", "The same principal has approved this already."),
+    ("already_finished", "The run has ended; there is nothing to cancel."),
+    ("already_in_stage", "The version is in that stage already."),
+    ("approval_not_found", "There is no approval of one's own to withdraw."),
+    ("approval_required", "Approvals are missing; `check` says how many and whose count."),
+    ("approver_not_caller", "An approval is by whoever is authenticated."),
+    ("artefact_unreadable", "The store of the artefact does not answer now."),
+    ("body_too_large", "The body is larger than `server.max_body_bytes`."),
+    ("body_too_slow", "The body did not arrive in time."),
+    ("card_not_found", "There is no such edition of the model card."),
+    ("channel_not_configured", "The message's channel is not in the configuration."),
+    ("data_not_allowed", "The data lies outside of `storage.allowed`."),
+    ("database_busy", "The database could not finish in time; nothing was changed."),
+    ("database_unavailable", "The database does not answer."),
+    ("delivery_not_dead", "Only a message that was given up is made due again."),
+    ("foreign_host", "In the open mode only this machine's own names are answered."),
+    ("foreign_origin", "In the open mode no web page may change anything."),
+    ("gates_failed", "Gates say no; `check` has the answer of each."),
+    ("idempotency_key_reused", "The key was used for another request."),
+    ("incident_not_open", "The incident is resolved."),
+    ("internal", "A bug in Steward; the log has the cause under the request id."),
+    ("invalid_document", "The job document has mistakes; `errors` lists all of them."),
+    ("invalid_request", "The request can be read and cannot be taken; `errors` says where and why."),
+    ("job_state", "The job is in that state already."),
+    ("malformed_request", "The request cannot be read."),
+    ("method_not_allowed", "The path does not take this method."),
+    ("model_not_found", "There is no such model."),
+    ("not_an_alert", "The check found no drift."),
+    ("not_found", "There is nothing at this path."),
+    ("not_json", "Bodies are sent as application/json."),
+    ("not_the_caller", "The body names somebody else than the caller."),
+    ("nothing_in_stage", "No version of the model is in that stage."),
+    ("nothing_to_roll_back_to", "No other version was in production before."),
+    ("overloaded", "Too many requests are being worked on."),
+    ("precondition_failed", "It was changed since it was read (If-Match)."),
+    ("rate_limited", "Too many requests within a second."),
+    ("revision_mismatch", "It was changed since it was read (If-Match)."),
+    ("run_not_finished", "Only a finished run is repeated."),
+    ("scope_missing", "The token may not do this; `required_scope` names what is missing."),
+    ("self_approval", "Whoever registered a version does not approve it."),
+    ("stage_needs_promotion", "A version is registered in development and gets further by promotion."),
+    ("timed_out", "The request took longer than `server.request_timeout_seconds`."),
+    ("token_ambiguous", "Several tokens begin so."),
+    ("token_expired", "The token's time is over."),
+    ("token_malformed", "This is no token of Steward."),
+    ("token_missing", "A token is needed."),
+    ("token_revoked", "The token was revoked."),
+    ("token_unknown", "Nobody holds this token."),
+    ("version_conflict", "The version is registered with other content."),
+    ("version_deleted", "The version was deleted; its number is never used again."),
+    ("version_in_use", "A version in staging or production is archived before it is deleted."),
+    ("version_not_found", "There is no such version."),
+];
+
 /// One mistake in a request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FieldError {
@@ -148,6 +208,13 @@ impl Problem {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 
     /// Adds a mistake.

@@ -143,17 +143,21 @@ impl EventRow {
         hasher.update(&self.previous_hash);
         hasher.update(self.sequence.to_be_bytes());
         hasher.update(self.at.timestamp_micros().to_be_bytes());
-        let request_id = self.request_id.as_deref().unwrap_or_default();
         for text in [
-            self.actor.as_str(),
-            &self.actor_kind,
-            &self.action,
-            &self.outcome,
-            &self.subject_kind,
-            &self.subject,
-            request_id,
-            &self.detail,
+            Some(self.actor.as_str()),
+            Some(&self.actor_kind),
+            Some(&self.action),
+            Some(&self.outcome),
+            Some(&self.subject_kind),
+            Some(&self.subject),
+            self.request_id.as_deref(),
+            Some(&self.detail),
         ] {
+            let Some(text) = text else {
+                // Absent is not empty.
+                hasher.update((-1_i32).to_be_bytes());
+                continue;
+            };
             hasher.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
             hasher.update(text.as_bytes());
         }

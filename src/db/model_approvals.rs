@@ -91,6 +91,21 @@ pub async fn mark_used(conn: &mut PgConnection, ids: &[Uuid], at: DateTime<Utc>)
     sqlx::query!("UPDATE model_approvals SET used_at = $2 WHERE id = ANY($1)", ids, at).execute(conn).await.map(drop)
 }
 
+/// Withdraws every approval of a version that was not used.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn withdraw_all(conn: &mut PgConnection, model: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE model_approvals SET withdrawn_at = steward_clock()
+          WHERE model_id = $1 AND withdrawn_at IS NULL AND used_at IS NULL",
+        model
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// The policy of a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)] // the columns of the table, of the same names
@@ -131,7 +146,7 @@ pub async fn set_policy(
         "INSERT INTO model_policies (model_name, policy, updated_by) VALUES ($1, $2, $3)
          ON CONFLICT (model_name) DO UPDATE
             SET policy = excluded.policy, updated_by = excluded.updated_by, updated_at = steward_now(),
-                revision = model_policies.revision + 1
+                revision = nextval('model_policy_revision')
          RETURNING model_name, policy, revision, updated_by, updated_at",
         name,
         policy,

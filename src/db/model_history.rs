@@ -151,8 +151,25 @@ pub async fn previous_production(conn: &mut PgConnection, name: &str) -> Result<
            FROM model_stage_history h JOIN model_registry m ON m.id = h.model_id
           WHERE h.model_name = $1 AND h.stage = 'production' AND h.valid_to IS NOT NULL
             AND m.stage <> 'production' AND m.deleted_at IS NULL
+            -- Not the one that is there now, nor the one that was just taken down.
+            AND h.model_id <> (SELECT l.model_id FROM model_stage_history l
+                                WHERE l.model_name = $1 AND l.stage = 'production' ORDER BY l.id DESC LIMIT 1)
           ORDER BY h.id DESC LIMIT 1",
         name
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// When the version was last let into production by its policy, not past it: none if it never was.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn let_into_production(conn: &mut PgConnection, model: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT valid_from FROM model_stage_history
+          WHERE model_id = $1 AND stage = 'production' AND NOT break_glass ORDER BY id DESC LIMIT 1",
+        model
     )
     .fetch_optional(conn)
     .await

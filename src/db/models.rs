@@ -83,6 +83,8 @@ pub struct NewModel {
     pub tags: Value,
     pub artefact_digest: Option<String>,
     pub artefact_status: String,
+    /// Why it is not verified.
+    pub artefact_detail: Option<String>,
     pub auto_registered: bool,
 }
 
@@ -119,8 +121,8 @@ pub async fn insert(conn: &mut PgConnection, model: &NewModel, at: DateTime<Utc>
     sqlx::query_scalar!(
         "INSERT INTO model_registry (model_name, version, stage, description, model_path, training_data_path,
              hyperparameters, training_metadata, created_by, owner, tags, artefact_digest, artefact_status,
-             auto_registered, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
+             auto_registered, artefact_detail, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)
          RETURNING id",
         model.model_name,
         model.version,
@@ -136,6 +138,7 @@ pub async fn insert(conn: &mut PgConnection, model: &NewModel, at: DateTime<Utc>
         model.artefact_digest,
         model.artefact_status,
         model.auto_registered,
+        model.artefact_detail,
         at,
     )
     .fetch_one(conn)
@@ -151,7 +154,7 @@ pub async fn complete(conn: &mut PgConnection, id: Uuid, model: &NewModel) -> Re
         "UPDATE model_registry
             SET description = $2, model_path = $3, training_data_path = $4, hyperparameters = $5, training_metadata = $6,
                 created_by = $7, owner = coalesce($8, owner), tags = tags || $9,
-                artefact_digest = coalesce(artefact_digest, $10), artefact_status = $11, auto_registered = false
+                artefact_digest = coalesce(artefact_digest, $10), artefact_status = $11, artefact_detail = $12, auto_registered = false
           WHERE id = $1",
         id,
         model.description,
@@ -164,6 +167,7 @@ pub async fn complete(conn: &mut PgConnection, id: Uuid, model: &NewModel) -> Re
         model.tags,
         model.artefact_digest,
         model.artefact_status,
+        model.artefact_detail,
     )
     .execute(conn)
     .await

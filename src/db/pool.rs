@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use super::Error;
 use crate::clock::SharedClock;
@@ -113,12 +113,28 @@ fn explain(error: sqlx::Error, options: &PgConnectOptions) -> Error {
     }
 }
 
+/// Begins a transaction that cannot be left behind. A caller that is cancelled while `BEGIN` is on its way (a client hangs up, a
+/// time limit passes) would otherwise give the connection back with the transaction open: the driver counts it only when the
+/// answer has arrived. On a task of its own it arrives always, and dropping the transaction then rolls it back.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    match tokio::spawn(async move { pool.begin().await }).await {
+        Ok(begun) => begun,
+        Err(error) => Err(sqlx::Error::Io(std::io::Error::other(error))),
+    }
+}
+
 /// The main pool and the pool for heartbeats. Both connect when first used.
 #[must_use]
 pub fn pools(options: &PgConnectOptions, settings: &DatabaseSettings, clock: &SharedClock) -> (PgPool, PgPool) {
     let mut limited = options.clone();
     if settings.statement_timeout_seconds > 0 {
-        limited = limited.options([("statement_timeout", format!("{}s", settings.statement_timeout_seconds))]);
+        let seconds = format!("{}s", settings.statement_timeout_seconds);
+        // Nothing here thinks inside a transaction for so long: whoever does has lost its owner.
+        limited = limited.options([("statement_timeout", &seconds), ("idle_in_transaction_session_timeout", &seconds)]);
     }
     let acquire = Duration::from_secs(settings.connect_timeout_seconds);
     let main = pool_options(clock).max_connections(settings.max_connections).acquire_timeout(acquire);

@@ -10,13 +10,14 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::diagnostic::Diagnostic;
+use crate::db::pool::begin;
 use crate::db::{deliveries, incidents};
 use crate::notify::{self, Channels, Evaluation, Finding, FindingStatus, Severity};
 
 /// The kind of the incident.
 pub const CONFIG_ERROR: &str = "config_error";
 /// The job that its incidents belong to.
-const JOB: &str = "job-files";
+pub const JOB: &str = "job-files";
 
 /// Says what is wrong with the folder, or that nothing is any more. Saying the same again changes nothing.
 ///
@@ -29,7 +30,7 @@ pub async fn tell(
     dir: &Path,
     mistakes: &[Diagnostic],
 ) -> Result<(), notify::Error> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let run_id = Uuid::new_v4();
     let (now, _) = deliveries::now_and_trace(&mut tx, run_id).await?;
     let last = incidents::lock_evaluations(&mut tx, JOB).await?.map(|(at, _)| at);

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::json;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::db::audit::Actor;
+use crate::db::pool::begin;
 use crate::db::{ab_tests, results};
 use crate::jobs::document::JobDocument;
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
@@ -162,8 +163,7 @@ impl Runner {
         model: Option<(String, String)>,
         mut evaluated: Evaluated,
     ) -> Result<(), JobError> {
-        let mut conn = self.pool.acquire().await.map_err(database)?;
-        let mut tx = conn.begin().await.map_err(database)?;
+        let mut tx = begin(&self.pool).await.map_err(database)?;
         let completion = Completion {
             outcome: evaluated.outcome.clone(),
             summary: evaluated.summary.clone(),

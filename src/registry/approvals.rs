@@ -220,13 +220,15 @@ pub async fn approvals(conn: &mut PgConnection, name: &str, version: &str) -> Re
         .collect())
 }
 
-/// Counts the approvals of a promotion; `act` is who approves by asking for it.
+/// Counts the approvals of a promotion; `act` is who approves by asking for it. Where the caller is authenticated, so must have
+/// been the approvers.
 pub(super) async fn count(
     conn: &mut PgConnection,
     version: &ModelVersion,
     stage: Stage,
     policy: &Policy,
     act: Option<&str>,
+    authenticated: bool,
 ) -> Result<ApprovalState, sqlx::Error> {
     let mut state = ApprovalState { needed: policy.approvals, ..ApprovalState::default() };
     let mut approvers = BTreeSet::new();
@@ -238,6 +240,8 @@ pub(super) async fn count(
         for row in rows.iter().filter(live) {
             let why = if is_creator(&row.approver) {
                 Some("they registered the version".to_owned())
+            } else if authenticated && row.approver_kind != "token" {
+                Some("it was given by somebody's own word, without a token".to_owned())
             } else {
                 stale(row, version, &fingerprint)
             };

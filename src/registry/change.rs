@@ -9,6 +9,7 @@ use super::error::Error;
 use super::fields::Checks;
 use super::read;
 use super::stage::Stage;
+use super::{Setup, told};
 use crate::db::audit::{self, Actor, Event, Outcome};
 use crate::db::models::{self, ModelVersion};
 use crate::db::{model_history, model_names};
@@ -82,6 +83,7 @@ pub(super) fn revision(version: &ModelVersion, given: Option<i64>) -> Result<(),
 /// [`Error::RevisionMismatch`], what [`super::get`] says, or the database's.
 pub async fn delete(
     conn: &mut PgConnection,
+    setup: Setup<'_>,
     name: &str,
     version: &str,
     reason: &str,
@@ -102,6 +104,7 @@ pub async fn delete(
     let aliases = model_names::remove_aliases_of(conn, version.id).await?;
     models::bury(conn, version.id, at, &actor.name, reason).await?;
     model_history::close(conn, version.id, at).await?;
+    told::deleted(conn, setup, &version).await?;
     append(conn, actor, "model.deleted", &version, json!({ "reason": reason, "aliases": aliases })).await?;
     Ok(())
 }

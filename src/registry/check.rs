@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 use sqlx::PgConnection;
 
 use super::approvals::{self, ApprovalState};
@@ -11,7 +12,7 @@ use super::policy::{self, Policy};
 use super::promote::{Promotion, approver};
 use super::stage::Stage;
 use super::{Setup, read};
-use crate::db::audit::Actor;
+use crate::db::audit::{Actor, ActorKind};
 use crate::db::model_history;
 use crate::db::models::{self, ModelVersion};
 
@@ -111,9 +112,11 @@ pub(super) async fn check(
         if into_production {
             answers = ask(conn, question, &policy, rollback).await?;
         }
+        answers.extend(unchanged(version, &answers));
         let act = approver(version, promotion, actor)?;
         let act = promotion.may_approve.then_some(act);
-        state = approvals::count(conn, version, target, &policy, act.as_deref()).await?;
+        state =
+            approvals::count(conn, version, target, &policy, act.as_deref(), actor.kind == ActorKind::Token).await?;
     }
     let mut check = PromotionCheck {
         model_name: version.model_name.clone(),
@@ -150,7 +153,18 @@ async fn ask(
     Ok(answers)
 }
 
+/// Other bytes than those that were registered go nowhere, whatever the policy says.
+fn unchanged(version: &ModelVersion, answers: &[GateAnswer]) -> Option<GateAnswer> {
+    let asked = answers.iter().any(|answer| answer.gate == "artefact_verified");
+    (version.artefact_status == "mismatch" && !asked).then(|| GateAnswer {
+        gate: "artefact_unchanged".to_owned(),
+        passed: false,
+        detail: "the artefact is not the one that was registered".to_owned(),
+        evidence: json!({ "found": version.artefact_detail, "checked_at": version.artefact_checked_at }),
+    })
+}
+
 async fn was_in_production(conn: &mut PgConnection, version: &ModelVersion) -> Result<bool, sqlx::Error> {
-    let entered: Option<DateTime<Utc>> = model_history::entered(conn, version.id, Stage::Production.as_str()).await?;
+    let entered: Option<DateTime<Utc>> = model_history::let_into_production(conn, version.id).await?;
     Ok(entered.is_some())
 }

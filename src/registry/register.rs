@@ -14,6 +14,7 @@ use super::fields::{Checks, object_or_empty, tags_json};
 use super::stage::Stage;
 use super::{Setup, read, told};
 use crate::db::audit::{self, Actor, ActorKind, Event, Outcome};
+use crate::db::model_approvals;
 use crate::db::model_history::{self, NewPeriod};
 use crate::db::models::{self, ModelVersion, NewModel};
 
@@ -38,6 +39,8 @@ pub struct NewVersion {
     pub tags: BTreeMap<String, String>,
     /// `sha256:` and 64 hexadecimal digits, when the caller knows it.
     pub artefact_digest: Option<String>,
+    /// Why nothing may read what lies at `model_path`: then no run verifies it, and the row says so.
+    pub artefact_unread: Option<String>,
 }
 
 /// What registering did.
@@ -83,7 +86,8 @@ pub async fn register(
         owner: new.owner.clone(),
         tags: tags_json(&new.tags),
         artefact_digest: new.artefact_digest.clone(),
-        artefact_status: artefact_status(setup, new.model_path.as_deref()).to_owned(),
+        artefact_status: artefact_status(setup, new).to_owned(),
+        artefact_detail: new.artefact_unread.clone(),
         auto_registered: false,
     };
     models::lock(conn, &new.model_name).await?;
@@ -99,13 +103,19 @@ pub async fn register(
     if !existing.auto_registered {
         return Ok(Registered { version: existing, created: false, completed: false });
     }
+    // What was approved or promoted was the row as it was: nobody fills it in behind their backs.
+    if existing.stage != Stage::Development.as_str() {
+        return Err(conflict(&existing, &row, vec!["stage".to_owned()]));
+    }
+    model_approvals::withdraw_all(conn, existing.id).await?;
     models::complete(conn, existing.id, &row).await?;
     append(conn, actor, &row, json!({ "completed": true })).await?;
     Ok(Registered { version: models::by_id(conn, existing.id).await?, created: false, completed: true })
 }
 
-fn artefact_status(setup: Setup<'_>, path: Option<&str>) -> &'static str {
-    if path.is_some() && setup.settings.verify_artefacts { "pending" } else { "none" }
+fn artefact_status(setup: Setup<'_>, new: &NewVersion) -> &'static str {
+    let read = new.model_path.is_some() && new.artefact_unread.is_none();
+    if read && setup.settings.verify_artefacts { "pending" } else { "none" }
 }
 
 fn check(new: &NewVersion, actor: &Actor) -> Result<(), Error> {
@@ -285,6 +295,7 @@ pub async fn auto_register(
                 tags: json!({}),
                 artefact_digest: digest.map(str::to_owned),
                 artefact_status: "none".to_owned(),
+                artefact_detail: None,
                 auto_registered: true,
                 ..NewModel::default()
             };

@@ -119,6 +119,17 @@ pub(super) async fn artefact(
     tell(conn, setup, (&before.model_name, &before.version), finding, channels).await
 }
 
+/// What was wrong with the artefact of a deleted version is nobody's problem any more.
+pub(super) async fn deleted(conn: &mut PgConnection, setup: Setup<'_>, version: &ModelVersion) -> Result<(), Error> {
+    let subject = format!("{} {}", version.model_name, version.version);
+    for (kind, subject) in [(ARTEFACT, subject.clone()), (ARTEFACT_CONFLICT, version.version.clone())] {
+        let title = format!("{} {} was deleted", version.model_name, version.version);
+        let finding = finding(kind, subject, FindingStatus::Clear, title, Value::Null);
+        tell(conn, setup, (&version.model_name, &version.version), finding, &[]).await?;
+    }
+    Ok(())
+}
+
 /// A version is used with other bytes than those that are registered.
 pub(super) async fn artefact_conflict(
     conn: &mut PgConnection,

@@ -74,7 +74,7 @@ impl Error {
         match self {
             Self::Invalid(_) => "invalid_request",
             Self::NotFound { .. } => "model_not_found",
-            Self::Deleted { .. } => "model_deleted",
+            Self::Deleted { .. } => "version_deleted",
             Self::Registry(_) => "registry_error",
             Self::Database(_) => "database_error",
         }

@@ -89,7 +89,7 @@ async fn every_kind_of_tampering_is_found_and_named() {
             // Inserted with a proper hash, but the head does not know it.
             &["INSERT INTO governance_events SELECT 11, at, actor, actor_kind, action, outcome, subject_kind, subject, request_id,
                  detail, hash, governance_hash(hash, 11, at, actor, actor_kind, action, outcome, subject_kind, subject,
-                 coalesce(request_id, ''), detail) FROM governance_events WHERE sequence = 10"],
+                 request_id, detail) FROM governance_events WHERE sequence = 10"],
             "its head says 10",
         ),
         (

@@ -364,7 +364,11 @@ async fn without_its_database_the_service_lives_and_is_not_ready() {
     register(&api, "1.0.0").await;
 
     gate.open.send(false).unwrap();
-    let down = api.get("/readyz").await.expect(503);
+    // The connections that are open end a moment later.
+    let down = eventually("not ready", Duration::from_secs(10), || async {
+        Some(api.get("/readyz").await).filter(|answer| answer.status == 503).map(|answer| answer.expect(503))
+    })
+    .await;
     assert_eq!((&down["status"], &down["components"][0]["name"]), (&json!("not_ready"), &json!("database")));
     assert_eq!(down["components"][0]["state"], "down");
     assert_eq!(api.get("/livez").await.expect(200), Value::Null);

@@ -232,3 +232,24 @@ async fn every_endpoint_of_the_specification_exists() {
         assert!(document["paths"][path][verb].is_object(), "{verb} {path}");
     }
 }
+
+#[tokio::test]
+async fn a_unit_is_always_served_by_the_same_model() {
+    let service = Service::open().await;
+    let api = service.client();
+    let path = format!("/governance/ab-tests/{}", ab_test(&api).await["id"].as_str().unwrap());
+    let arm = async |unit: &str| api.get(&format!("{path}/assignment?unit_id={unit}")).await.expect(200);
+    assert_eq!(arm("u1").await["arm"], "a", "a draft serves the control");
+    api.post(&format!("{path}/start"), json!({})).await.expect(200);
+    let mut to_b = 0;
+    for unit in 0..200 {
+        let first = arm(&format!("u{unit}")).await;
+        assert_eq!(first, arm(&format!("u{unit}")).await);
+        let version = if first["arm"] == "b" { "0.2.0" } else { "0.1.0" };
+        assert_eq!(first["model_version"], version);
+        to_b += u32::from(first["arm"] == "b");
+    }
+    // 100 expected, with a standard deviation of 7.
+    assert!((65..=135).contains(&to_b), "{to_b} of 200");
+    api.get(&format!("{path}/assignment?unit_id=")).await.problem(422, "invalid_request");
+}

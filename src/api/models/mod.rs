@@ -174,6 +174,7 @@ async fn delete(
     request.caller.need(Scope::Admin)?;
     let revision = wanted_revision(&api, &request.headers, &name, &version).await?;
     let mut change = request.begin(&api).await?;
-    registry::delete(change.conn(), &name, &version, &query.reason, revision, &request.caller.actor()).await?;
+    registry::delete(change.conn(), setup(&api), &name, &version, &query.reason, revision, &request.caller.actor())
+        .await?;
     change.commit(Answer::ok(&Deleted { model_name: name, version, deleted: true })?).await
 }

@@ -86,7 +86,11 @@ fn promotion(
         break_glass,
         if_revision: revision,
         may_approve: caller.principal.scopes.allow(Scope::ModelsApprove),
-        approved_by,
+        approved_by: match approved_by {
+            // Checked and trimmed where it is believed; compared with the caller where it is not.
+            Some(name) if caller.is_open() => Some(caller.acting_as("approved_by", Some(&name))?.name),
+            name => name,
+        },
     })
 }
 
@@ -105,6 +109,7 @@ pub(super) async fn promote(
     request: Write<PromoteRequest>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::ModelsPromote)?;
+    request.answered_before(&api).await?;
     let target = stage("/target_stage", &request.body.target_stage)?;
     let revision = wanted_revision(&api, &request.headers, &name, &version).await?;
     let body = &request.body;
@@ -166,9 +171,10 @@ pub(super) async fn demote(
     Path((name, version)): Path<(String, String)>,
     request: Write<DemoteRequest>,
 ) -> Result<Response, Problem> {
+    request.caller.need(Scope::ModelsPromote)?;
+    request.answered_before(&api).await?;
     let target = stage("/target_stage", &request.body.target_stage)?;
     let current = {
-        request.caller.need(Scope::ModelsPromote)?;
         let mut conn = api.pool().acquire().await?;
         registry::get(&mut conn, &name, &version).await?
     };
@@ -200,6 +206,7 @@ pub(super) async fn archive(
     request: Write<ArchiveRequest>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::ModelsPromote)?;
+    request.answered_before(&api).await?;
     let revision = wanted_revision(&api, &request.headers, &name, &version).await?;
     let promotion = promotion(&request.caller, revision, None, request.body.reason.clone(), None)?;
     moved(&api, &request, &name, &version, Stage::Archived, &promotion).await

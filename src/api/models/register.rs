@@ -10,16 +10,17 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
+use super::super::Api;
 use super::super::body::Path;
 use super::super::change::{Answer, Nothing, Write};
 use super::super::problem::{Denial, Problem};
-use super::super::{Api, etag};
 use super::{place, setup, tag};
 use crate::access::Scope;
 use crate::config::server::Authentication;
 use crate::db::audit::Actor;
 use crate::jobs::artefacts;
 use crate::registry::{self, ModelVersion, NewVersion, Stage};
+use crate::storage;
 
 /// A version to be registered.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,6 +68,10 @@ pub(super) struct RegisterRequest {
     artefact_digest: Option<String>,
 }
 
+/// Why nothing at a path is read.
+const UNREAD: &str =
+    "not read: `storage.allowed` is empty, and until it names roots nothing is read for callers over HTTP";
+
 fn development() -> String {
     "development".to_owned()
 }
@@ -78,7 +83,7 @@ fn development() -> String {
 pub(super) async fn register(State(api): State<Api>, request: Write<RegisterRequest>) -> Result<Response, Problem> {
     request.caller.need(Scope::ModelsRegister)?;
     let actor = request.caller.acting_as("created_by", request.body.created_by.as_deref())?;
-    readable(&api, request.body.model_path.as_deref())?;
+    let readable = readable(&api, request.body.model_path.as_deref())?;
     let mut change = request.begin(&api).await?;
     let body = request.body;
     let new = NewVersion {
@@ -94,8 +99,9 @@ pub(super) async fn register(State(api): State<Api>, request: Write<RegisterRequ
         owner: body.owner,
         tags: body.tags,
         artefact_digest: body.artefact_digest,
+        artefact_unread: (!readable).then(|| UNREAD.to_owned()),
     };
-    let registered = registry::register(change.conn(), setup(&api), &new, &actor).await?;
+    let registered = registry::register(change.conn(), setup(&api), &new, &actor).await.map_err(taken)?;
     let version = registered.version;
     if registered.created || registered.completed {
         verify_later(&api, change.conn(), &version, &actor).await?;
@@ -109,13 +115,24 @@ pub(super) async fn register(State(api): State<Api>, request: Write<RegisterRequ
     change.commit(answer.tagged(tag)).await
 }
 
+/// A number that belonged to a deleted version is taken for ever.
+fn taken(error: registry::Error) -> Problem {
+    let deleted = matches!(error, registry::Error::Deleted { .. });
+    let problem = Problem::from(error);
+    if deleted { problem.with_status(StatusCode::CONFLICT) } else { problem }
+}
+
 /// Whether what lies at a path may be read for a caller over HTTP. Under tokens, nothing may that no root was named for.
 ///
 /// # Errors
 /// 403, recorded, when roots are named and it lies outside of them.
 pub(super) fn readable(api: &Api, path: Option<&str>) -> Result<bool, Problem> {
-    let Some(path) = path else { return Ok(false) };
+    let Some(path) = path else { return Ok(true) };
     let settings = &api.app.settings;
+    // What is no URI at all would lie in a frozen field for ever.
+    if let Err(error @ storage::Error::BadUri { .. }) = api.app.storage.check(path) {
+        return Err(Problem::invalid("/model_path", error.to_string()));
+    }
     if settings.storage.allowed.is_empty() {
         return Ok(settings.server.authentication == Authentication::None);
     }
@@ -155,13 +172,13 @@ pub(super) async fn verify(
     request: Write<Nothing>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::ModelsRegister)?;
+    request.answered_before(&api).await?;
     let found = {
         let mut conn = api.pool().acquire().await?;
         registry::get(&mut conn, &name, &version).await?
     };
     if found.model_path.is_some() && !readable(&api, found.model_path.as_deref())? {
-        let detail = "`storage.allowed` is empty: nothing is read for callers over HTTP until it names roots";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", detail).denied(Denial {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "data_not_allowed", UNREAD).denied(Denial {
             action: "model.artefact_checked".to_owned(),
             subject_kind: "model".to_owned(),
             subject: found.subject(),
@@ -171,5 +188,7 @@ pub(super) async fn verify(
     let (pool, storage) = (api.pool(), &api.app.storage);
     let actor = request.caller.actor();
     let version = registry::artefact::verify(pool, storage, setup(&api), &name, &version, &actor).await?;
-    etag::answer(&request.headers, tag(&version), &version)
+    let change = request.begin(&api).await?;
+    let tag = tag(&version);
+    change.commit(Answer::ok(&version)?.tagged(tag)).await
 }

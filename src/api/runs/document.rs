@@ -76,3 +76,22 @@ fn allowed(api: &Api, document: &JobDocument) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+/// Incidents belong to the name of a job: a document that somebody sends must not open or close those of a declared one.
+///
+/// # Errors
+/// 422 when the name is taken.
+pub(super) async fn own_name(api: &Api, document: &JobDocument) -> Result<(), Problem> {
+    let mut conn = api.pool().acquire().await?;
+    let taken =
+        crate::db::jobs::find(&mut conn, &document.name).await?.is_some() || document.name == crate::jobs::files::JOB;
+    if !taken {
+        return Ok(());
+    }
+    let detail = format!(
+        "`{}` is a declared job: with `notifies`, a document needs a name of its own, or it would speak for that job; run the job itself \
+         with `POST /governance/jobs/{}/run`",
+        document.name, document.name
+    );
+    Err(Problem::invalid("/document/name", detail))
+}

@@ -289,7 +289,9 @@ impl Delete {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<u8> {
         let Which { name, version } = &self.which;
         let mut tx = app.database.pool.begin().await?;
-        registry::delete(&mut tx, name, version, &self.reason, None, &self.by.actor()).await.map_err(failure)?;
+        registry::delete(&mut tx, app.registry_setup(), name, version, &self.reason, None, &self.by.actor())
+            .await
+            .map_err(failure)?;
         tx.commit().await?;
         output::say(&format!("deleted {name} {version}; its history stays, its number is never used again"));
         Ok(exit::FINE)

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use sqlx::PgPool;
 
+use crate::db::pool::begin;
+
 use super::{EventRow, page};
 
 /// Rows that are read at once.
@@ -83,7 +85,7 @@ impl Chain {
 /// Any error of the database.
 pub async fn verify(pool: &PgPool, noted: Option<&[u8]>) -> Result<Verification, sqlx::Error> {
     // One snapshot: what is appended meanwhile is not half seen.
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
     let head = sqlx::query!("SELECT sequence, hash FROM governance_head").fetch_optional(&mut *tx).await?;
     let mut chain = Chain::from_the_start();

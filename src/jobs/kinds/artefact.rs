@@ -110,7 +110,9 @@ async fn versions(document: &JobDocument, context: &Context) -> Result<Vec<Model
         })?;
         found.extend(rows.into_iter().filter(|row| {
             let wanted = model.and_then(|model| model.version.as_ref());
+            // `none`: whoever registered it may not have it read.
             row.model_path.is_some()
+                && row.artefact_status != "none"
                 && match wanted {
                     Some(version) => *version == row.version,
                     None if stages.is_empty() => row.stage != "archived",

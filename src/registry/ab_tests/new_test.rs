@@ -13,6 +13,7 @@ use crate::ab;
 use crate::db::ab_tests::TestPlan;
 use crate::db::ab_tests::register;
 use crate::db::audit::Actor;
+use crate::db::models;
 use crate::metrics;
 
 /// A test to create; the fields and defaults are the specification's.
@@ -91,6 +92,15 @@ pub async fn create(
         ("/model_a", new.model_a_name.as_str(), new.model_a_version.clone()),
         ("/model_b", new.model_b_name.as_str(), new.model_b_version.clone()),
     ];
+    if auto.is_some() {
+        // Both models' locks in one order, and before the first event: the audit trail's head is locked last everywhere.
+        for name in [new.model_a_name.as_str().min(&new.model_b_name), new.model_a_name.as_str().max(&new.model_b_name)]
+        {
+            if !name.contains('\0') {
+                models::lock(conn, name).await?;
+            }
+        }
+    }
     for (pointer, name, version) in &mut versions {
         *version = known_version(conn, name, version, auto.map(|setup| (setup, actor))).await.map_err(|error| {
             let mut error = Error::from(error);

@@ -46,7 +46,7 @@ async fn lists_are_narrowed_by_every_filter_and_walked_page_by_page() {
     desk.try_register(&other, &person("ann")).await.unwrap();
     desk.promote("1.3.0", Stage::Staging).await;
     let mut conn = desk.conn().await;
-    registry::delete(&mut conn, MODEL, "1.6.0", "a mistake", None, &person("root")).await.unwrap();
+    registry::delete(&mut conn, desk.setup(), MODEL, "1.6.0", "a mistake", None, &person("root")).await.unwrap();
     let tag = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     let text = |text: &str| Some(text.to_owned());
     for (filter, expected) in [

@@ -75,6 +75,7 @@ async fn everything_that_is_wrong_is_told_with_its_place() {
         artefact_digest: Some("md5:1".into()),
         created_by: Some("somebody else".into()),
         stage: Stage::Development,
+        artefact_unread: None,
     };
     let error = desk.try_register(&bad, &person("ann")).await.unwrap_err();
     let found = pointers(&error);

@@ -101,15 +101,16 @@ async fn a_deleted_version_is_gone_and_its_number_is_never_used_again() {
     let mut conn = desk.conn().await;
     registry::set_alias(&mut conn, MODEL, "canary", "1.0.0", &person("ann")).await.unwrap();
     let root = person("root");
-    let error = registry::delete(&mut conn, MODEL, "1.0.0", "leaks names", None, &root).await.unwrap_err();
+    let error =
+        registry::delete(&mut conn, desk.setup(), MODEL, "1.0.0", "leaks names", None, &root).await.unwrap_err();
     assert_eq!(error.code(), "version_in_use");
     assert!(error.to_string().contains("archive it before"), "{error}");
     desk.promote("1.0.0", Stage::Archived).await;
     assert_eq!(
-        pointers(&registry::delete(&mut conn, MODEL, "1.0.0", " ", None, &root).await.unwrap_err()),
+        pointers(&registry::delete(&mut conn, desk.setup(), MODEL, "1.0.0", " ", None, &root).await.unwrap_err()),
         ["/reason"]
     );
-    registry::delete(&mut conn, MODEL, "1.0.0", "leaks names", None, &root).await.unwrap();
+    registry::delete(&mut conn, desk.setup(), MODEL, "1.0.0", "leaks names", None, &root).await.unwrap();
 
     let error = registry::get(&mut conn, MODEL, "1.0.0").await.unwrap_err();
     assert_eq!(error.code(), "version_deleted");
@@ -140,7 +141,7 @@ async fn a_deleted_version_does_not_come_back_by_a_rollback() {
         desk.promote(version, Stage::Production).await;
     }
     let mut conn = desk.conn().await;
-    registry::delete(&mut conn, MODEL, "1.0.0", "leaks names", None, &person("root")).await.unwrap();
+    registry::delete(&mut conn, desk.setup(), MODEL, "1.0.0", "leaks names", None, &person("root")).await.unwrap();
     let error = registry::rollback(&mut conn, desk.setup(), MODEL, &approving(), &person("bob")).await.unwrap_err();
     assert_eq!(error.code(), "nothing_to_roll_back_to");
 }
