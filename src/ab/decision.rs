@@ -67,8 +67,8 @@ pub enum SampleRatioPolicy {
 ///
 /// Looking at a 5 % test every day for four weeks finds something in 27 % of tests without a difference. Until group-sequential
 /// boundaries come, planned looks share the level equally (Bonferroni: `significance_level / planned` each, conservative), a
-/// second look that was not planned is never significant unless it is the final one, and a final look beyond the plan
-/// divides by its own number.
+/// look beyond the plan is never significant, not even the last one: the level is used up. Only where nothing was planned does
+/// a final look decide, whatever its number: somebody asks for a verdict now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looks {
     /// Number of this look, from 1.
@@ -83,14 +83,18 @@ impl Looks {
     /// A single evaluation that decides.
     pub const ONCE: Looks = Looks { look: 1, planned: None, is_final: true };
 
+    /// A glance at the numbers that no plan knows: it decides nothing, ends nothing and uses nothing up.
+    pub const GLANCE: Looks = Looks { look: 1, planned: Some(0), is_final: false };
+
     /// The level of this look.
     fn level(self, significance_level: f64) -> f64 {
-        significance_level / f64::from(self.planned.map_or(1, |planned| planned.max(self.look)).max(1))
+        significance_level / f64::from(self.planned.unwrap_or(1).max(1))
     }
 
     /// Whether this look may be significant at all.
-    fn may_decide(self) -> bool {
-        self.is_final || self.look <= self.planned.unwrap_or(1)
+    #[must_use]
+    pub fn may_decide(self) -> bool {
+        self.look <= self.planned.unwrap_or(if self.is_final { u32::MAX } else { 1 })
     }
 }
 
@@ -188,8 +192,8 @@ pub struct Evaluation {
     pub p_value: Option<f64>,
     /// Its logarithm to base 10, right even where the p-value is 0.
     pub log10_p_value: Option<f64>,
-    /// The level this look was held against, after sharing it between planned looks.
-    pub level: f64,
+    /// The level this look was held against, after sharing it between planned looks; none for a look that can decide nothing.
+    pub level: Option<f64>,
     /// p-value of the sample-ratio check; `None` without rows.
     pub sample_ratio_p_value: Option<f64>,
     /// Whether the arms got rows in another ratio than planned.
@@ -255,8 +259,9 @@ pub fn evaluate(plan: &Plan, a: &Moments, b: &Moments, looks: Looks) -> Evaluati
         }
         _ if is_significant && looks.is_final => (Decision::KeepA, None, "below_success_threshold"),
         _ if is_significant => (Decision::Continue, None, "below_success_threshold"),
-        _ if looks.is_final => (Decision::Inconclusive, None, "not_significant"),
+        _ if !looks.may_decide() && looks.is_final => (Decision::Inconclusive, None, "unplanned_look"),
         _ if !looks.may_decide() => (Decision::Continue, None, "unplanned_look"),
+        _ if looks.is_final => (Decision::Inconclusive, None, "not_significant"),
         _ => (Decision::Continue, None, "not_significant"),
     };
 
@@ -278,7 +283,7 @@ pub fn evaluate(plan: &Plan, a: &Moments, b: &Moments, looks: Looks) -> Evaluati
         df: found.map(|found| found.degrees_of_freedom),
         p_value: found.map(|found| found.p_value.p()),
         log10_p_value: found.map(|found| found.p_value.log10()),
-        level,
+        level: (looks.may_decide() && !below).then_some(level),
         sample_ratio_p_value: ratio.map(|ratio| ratio.p_value.p()),
         sample_ratio_mismatch: mismatch,
         is_significant,
@@ -344,7 +349,9 @@ fn warnings(
             "look {} of a test without planned looks: repeated looks find differences that are not there",
             looks.look
         )),
-        Some(planned) if looks.look > planned => warnings.push(format!("look {} of {planned} planned", looks.look)),
+        Some(planned) if planned > 0 && looks.look > planned => {
+            warnings.push(format!("look {} of {planned} planned", looks.look))
+        }
         _ => {}
     }
     for (name, arm) in [("A", a), ("B", b)] {

@@ -16,6 +16,15 @@ impl Evaluation {
         self
     }
 
+    /// The last look of a test: with too few rows it says neither, for there is nothing to go on with.
+    #[must_use]
+    pub fn at_the_end(mut self) -> Self {
+        if self.decision == Decision::Continue {
+            self.decision = Decision::Inconclusive;
+        }
+        self
+    }
+
     /// The smallest difference that these rows would have found with a power of 80 %, in percent of A; none when A is 0.
     #[must_use]
     pub fn minimum_detectable_percent(&self) -> Option<f64> {
@@ -42,7 +51,8 @@ impl Evaluation {
                 self.absolute_difference.map_or_else(|| "an unknown amount".to_owned(), |d| format!("{:.4}", d.abs()))
             }
         };
-        let level = if self.level < 0.05 { format!(", held against {:.4}", self.level) } else { String::new() };
+        let shared = self.level.filter(|level| *level < 0.05);
+        let level = shared.map_or_else(String::new, |level| format!(", held against {level:.4}"));
         match self.reason {
             "unknown_variants" => {
                 "There are rows that belong to neither variant; name them or filter them out.".to_owned()
@@ -53,6 +63,9 @@ impl Evaluation {
                 self.dropped_a, self.dropped_b
             ),
             "not_finite" => "Some outcomes are no finite numbers.".to_owned(),
+            "below_min_samples" if self.decision == Decision::Inconclusive => {
+                format!("The test ends with too few rows for a decision: {rows}.")
+            }
             "below_min_samples" => format!("There are too few rows for a decision yet: {rows}."),
             "sample_ratio_mismatch" => {
                 format!("The arms did not get the rows that the split promises: {rows}; mend the assignment first.")
@@ -73,7 +86,9 @@ impl Evaluation {
         }
     }
 
-    fn p_in_words(&self) -> String {
+    /// The p-value with two digits that count.
+    #[must_use]
+    pub fn p_in_words(&self) -> String {
         match self.p_value {
             Some(p) if p < 1e-300 => "< 1e-300".to_owned(),
             Some(p) if p < 1e-4 => format!("{p:.1e}"),

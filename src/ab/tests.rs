@@ -113,13 +113,17 @@ fn repeated_looks_pay_for_each_other() {
     let at = |looks| evaluate(&Plan::default(), &a, &b, looks);
     assert!(at(look(3, Some(28), false)).is_significant);
     assert!(!at(look(3, Some(40), false)).is_significant);
-    assert_eq!(at(look(3, Some(40), false)).level, 0.05 / 40.0);
+    assert_eq!(at(look(3, Some(40), false)).level, Some(0.05 / 40.0));
     let unplanned = at(look(2, None, false));
     assert_eq!((verdict(&unplanned), unplanned.is_significant), (("CONTINUE", "unplanned_look"), false));
     assert!(unplanned.warnings[0].starts_with("look 2 of a test without planned looks"));
     assert_eq!(at(look(2, None, true)).decision, Decision::ShipB, "an explicit verdict, with a warning");
     assert!(!at(look(41, Some(40), false)).is_significant);
-    assert_eq!(at(look(50, Some(40), true)).level, 0.05 / 50.0);
+    let beyond = at(look(41, Some(40), true));
+    assert_eq!((verdict(&beyond), beyond.is_significant), (("INCONCLUSIVE", "unplanned_look"), false));
+    assert_eq!(beyond.level, None, "there is no level left to hold it against");
+    let glance = at(Looks::GLANCE);
+    assert_eq!((verdict(&glance), glance.is_significant, glance.level), (("CONTINUE", "unplanned_look"), false, None));
 }
 
 #[test]
@@ -186,6 +190,6 @@ proptest! {
             Decision::Continue => prop_assert!(!is_final),
             _ => {}
         }
-        prop_assert!(!result.is_significant || result.p_value.unwrap() < result.level);
+        prop_assert!(!result.is_significant || result.p_value.unwrap() < result.level.unwrap());
     }
 }

@@ -104,6 +104,20 @@ pub async fn state(conn: &mut PgConnection, test_name: &str) -> Result<Option<Te
     .await
 }
 
+/// Looks that the schedule of a job took: those that somebody asked for use nothing of the plan up.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn scheduled_looks(conn: &mut PgConnection, test_id: Uuid) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM model_ab_test_results
+            WHERE test_id = $1 AND NOT coalesce((details ->> 'by_hand')::boolean, false)"#,
+        test_id
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// One look at a test.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)] // the fields are the columns of the specification's result table, of the same names

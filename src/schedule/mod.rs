@@ -27,6 +27,6 @@ pub use policy::{CatchUp, Overlap};
 pub use reconcile::{Error, JobRow, Planned, Reconciled, RunFactory, ScheduleFailure, reconcile};
 pub use scheduler::run_scheduler;
 pub use template::{TemplateError, TemplateUses, TemplateValues, check_template, resolve_template};
-pub use upcoming::{NextTick, upcoming};
+pub use upcoming::{NextTick, NoTick, first_on, upcoming};
 pub use upsert::{ScheduleSpec, Upserted, deactivate_schedule, upsert_schedule};
 pub use window::{Window, WindowError, WindowSpec, window_of};

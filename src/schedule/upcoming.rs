@@ -1,9 +1,37 @@
 //! What comes next, with a word where the clocks change.
 
-use chrono::{DateTime, LocalResult, TimeZone, Utc};
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::CronSchedule;
+
+/// A day without a tick.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoTick {
+    /// The last tick before the day.
+    pub before: Option<DateTime<Tz>>,
+    /// The first tick after it.
+    pub after: Option<DateTime<Tz>>,
+}
+
+/// The first tick on a day of the schedule's own time zone.
+///
+/// # Errors
+/// [`NoTick`] with the ones around it.
+pub fn first_on(schedule: &CronSchedule, day: NaiveDate) -> Result<DateTime<Utc>, NoTick> {
+    let local = |at: DateTime<Utc>| at.with_timezone(&schedule.timezone());
+    // No place's day begins more than 14 hours before that of UTC.
+    let mut at = day.and_time(NaiveTime::MIN).and_utc() - Duration::hours(15);
+    let mut before = schedule.previous(at);
+    while let Some(tick) = schedule.next(at) {
+        match local(tick).date_naive().cmp(&day) {
+            std::cmp::Ordering::Less => (at, before) = (tick, Some(tick)),
+            std::cmp::Ordering::Equal => return Ok(tick),
+            std::cmp::Ordering::Greater => return Err(NoTick { before: before.map(local), after: Some(local(tick)) }),
+        }
+    }
+    Err(NoTick { before: before.map(local), after: None })
+}
 
 /// A planned instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +88,26 @@ mod tests {
             .into_iter()
             .map(|tick| format!("{}: {}", tick.local.format("%d %H:%M %Z"), tick.note.unwrap_or_default()))
             .collect()
+    }
+
+    #[test]
+    fn the_tick_of_a_day_is_the_first_of_that_day_where_the_schedule_is() {
+        let of = |cron: &str, zone: &str, day: &str| {
+            let found = first_on(&CronSchedule::parse(cron, zone).unwrap(), day.parse().unwrap());
+            found.map(|at| at.to_rfc3339()).map_err(|none| {
+                let shown = |at: Option<DateTime<Tz>>| at.unwrap().format("%m-%d %H:%M").to_string();
+                (shown(none.before), shown(none.after))
+            })
+        };
+        assert_eq!(of("15 6 1 * *", "America/New_York", "2013-05-01").unwrap(), "2013-05-01T10:15:00+00:00");
+        assert_eq!(of("*/30 * * * *", "America/New_York", "2013-05-01").unwrap(), "2013-05-01T04:00:00+00:00");
+        assert_eq!(of("0 0 * * *", "Pacific/Kiritimati", "2013-05-01").unwrap(), "2013-04-30T10:00:00+00:00");
+        assert_eq!(of("59 23 * * *", "Pacific/Pago_Pago", "2013-05-01").unwrap(), "2013-05-02T10:59:00+00:00");
+        // The skipped 02:30 runs at 03:00.
+        assert_eq!(of("30 2 * * *", "America/New_York", "2013-03-10").unwrap(), "2013-03-10T07:00:00+00:00");
+        let around = ("05-01 06:15".to_owned(), "06-01 06:15".to_owned());
+        assert_eq!(of("15 6 1 * *", "America/New_York", "2013-05-02"), Err(around.clone()));
+        assert_eq!(of("15 6 1 * *", "America/New_York", "2013-05-31"), Err(around));
     }
 
     #[test]

@@ -46,6 +46,10 @@ fn both(a: f64, b: f64, n: usize) -> Observations {
     Observations { model_a_results: around(a, n), model_b_results: around(b, n), is_final: false }
 }
 
+fn last(a: f64, b: f64, n: usize) -> Observations {
+    Observations { is_final: true, ..both(a, b, n) }
+}
+
 async fn look(pool: &PgPool, id: Uuid, observations: &Observations) -> Result<ab_tests::ResultRow, Error> {
     let mut tx = pool.begin().await.unwrap();
     let result = ab_tests::evaluate(&mut tx, id, observations, &ada()).await?;
@@ -104,12 +108,62 @@ async fn looking_again_and_again_is_not_a_way_to_significance() {
     assert_eq!((first.decision.as_str(), first.is_significant), ("CONTINUE", false), "{first:?}");
     let second = look(pool, test.id, &both(0.86, 0.90, 400)).await.unwrap();
     assert!(!second.is_significant && second.decision == "CONTINUE", "an unplanned look never decides: {second:?}");
-    let last = look(pool, test.id, &Observations { is_final: true, ..both(0.86, 0.90, 400) }).await.unwrap();
-    assert_eq!((last.look, last.decision.as_str()), (5, "SHIP_B"));
-    assert!((last.details["level"].as_f64().unwrap() - 0.05 / 3.0).abs() < 1e-12, "the third look pays for three");
+    assert!(
+        second.reason.contains("no planned look is left; post the last one with is_final to end the test"),
+        "{second:?}"
+    );
+    assert!(second.details["level"].is_null(), "{second:?}");
+    let last = look(pool, test.id, &last(0.86, 0.90, 400)).await.unwrap();
+    assert_eq!((last.look, last.decision.as_str(), last.is_significant), (5, "INCONCLUSIVE", false), "{last:?}");
+    assert!(last.details["level"].is_null() && last.winner.is_none(), "the level was used up: {last:?}");
+    assert!(last.reason.contains("the test ends without a decision"), "{last:?}");
     let test = ab_tests::get(&mut pool.acquire().await.unwrap(), test.id).await.unwrap();
-    assert_eq!((test.status.as_str(), test.decision.as_deref()), ("concluded", Some("SHIP_B")), "the horizon ends it");
+    assert_eq!((test.status.as_str(), test.decision.as_deref()), ("concluded", Some("INCONCLUSIVE")));
     assert!(matches!(look(pool, test.id, &both(0.8, 0.9, 200)).await, Err(Error::State { .. })));
+}
+
+#[tokio::test]
+async fn a_decision_stands_when_a_look_beyond_the_plan_ends_the_test() {
+    let database = TestDatabase::new().await;
+    let pool = &database.pool;
+    let test = started(pool, &spec()).await;
+    assert_eq!(look(pool, test.id, &both(0.86, 0.90, 200)).await.unwrap().decision, "SHIP_B");
+    let last = look(pool, test.id, &last(0.90, 0.86, 400)).await.unwrap();
+    assert_eq!((last.decision.as_str(), last.is_significant), ("INCONCLUSIVE", false), "{last:?}");
+    assert!(last.reason.contains("the test ends with SHIP_B, which stands"), "{last:?}");
+    let test = ab_tests::get(&mut pool.acquire().await.unwrap(), test.id).await.unwrap();
+    assert_eq!(
+        (test.status.as_str(), test.decision.as_deref(), test.winner.as_deref()),
+        ("concluded", Some("SHIP_B"), Some("b"))
+    );
+}
+
+#[tokio::test]
+async fn a_last_look_with_too_few_rows_ends_the_test_without_a_decision() {
+    let database = TestDatabase::new().await;
+    let pool = &database.pool;
+    let test = started(pool, &spec()).await;
+    let last = look(pool, test.id, &last(0.86, 0.90, 50)).await.unwrap();
+    assert_eq!((last.decision.as_str(), last.is_significant), ("INCONCLUSIVE", false));
+    assert!(last.reason.starts_with("The test ends with too few rows for a decision: 50 rows of A"), "{last:?}");
+    let test = ab_tests::get(&mut pool.acquire().await.unwrap(), test.id).await.unwrap();
+    assert_eq!((test.status.as_str(), test.decision.as_deref()), ("concluded", Some("INCONCLUSIVE")));
+}
+
+#[tokio::test]
+async fn a_look_says_what_is_left_of_the_plan() {
+    let database = TestDatabase::new().await;
+    let pool = &database.pool;
+    let test = started(pool, &NewTest { planned_looks: 3, ..spec() }).await;
+    let early = look(pool, test.id, &both(0.86, 0.90, 50)).await.unwrap();
+    assert!(early.reason.ends_with("look 1 of 3 is still to come."), "{early:?}");
+    assert!(early.details["level"].is_null(), "{early:?}");
+    for (number, n) in [(1, 200), (2, 300), (3, 400)] {
+        let found = look(pool, test.id, &both(0.86, 0.8601, n)).await.unwrap();
+        assert!(found.reason.contains(&format!("This is look {number} of 3")), "{found:?}");
+        assert_eq!(found.reason.contains("no planned look is left"), number == 3, "{found:?}");
+        assert!((found.details["level"].as_f64().unwrap() - 0.05 / 3.0).abs() < 1e-12, "{found:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod ab_tests;
 mod access;
 mod audit;
 mod bad_input;
+mod by_hand;
 mod dataset;
 mod demo;
 mod documents;

@@ -11,20 +11,22 @@ use super::super::runs::{self, Waiting};
 use super::super::{Context, exit};
 use crate::app::{App, DEFAULT_QUEUE, Roles};
 use crate::clock::SimulatedClock;
+use crate::jobs::JobDocument;
 use crate::jobs::replay::{self, Job, Stage};
 use crate::jobs::store;
 use crate::jobs::ticks::{self, Occasion};
 use crate::queue::Trigger;
-use crate::schedule::CronSchedule;
+use crate::schedule::{self, CronSchedule};
 
 /// Arguments of `jobs run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
     /// The job.
     name: String,
-    /// Judge as at this instant (a date, or RFC 3339) instead of now: it decides the window.
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
-    at: Option<DateTime<Utc>>,
+    /// Judge as at this instant instead of now: it decides the window. A date means the job's first tick on that day, in its
+    /// own time zone; RFC 3339 means that instant.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    at: Option<When>,
     #[command(flatten)]
     waiting: Waiting,
 }
@@ -49,6 +51,50 @@ pub struct RangeArgs {
     output: Format,
 }
 
+/// What `--at` means.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// The job's tick on that day.
+    Day(NaiveDate),
+    /// That instant.
+    Instant(DateTime<Utc>),
+}
+
+fn when(text: &str) -> Result<When, String> {
+    text.parse().map(When::Day).or_else(|_| instant(text).map(When::Instant))
+}
+
+impl When {
+    /// The instant for a job; a day on which it has no tick is a mistake.
+    fn of(self, document: &JobDocument) -> anyhow::Result<DateTime<Utc>> {
+        let day = match self {
+            Self::Instant(at) => return Ok(at),
+            Self::Day(day) => day,
+        };
+        let Some(cron) = &document.schedule else {
+            let message = format!(
+                "{} has no schedule, so it has no tick on {day}: write an instant, such as {day}T00:00:00Z",
+                document.name
+            );
+            return Err(exit::Failure::usage(message).into());
+        };
+        schedule::first_on(&CronSchedule::parse(cron, &document.timezone)?, day).map_err(|none| {
+            let near: Vec<String> = [none.before, none.after]
+                .into_iter()
+                .flatten()
+                .map(|at| at.format("%Y-%m-%d (%H:%M %Z)").to_string())
+                .collect();
+            let message = format!(
+                "{} has no tick on {day}; the nearest are on {}. Choose one of those days, or write an instant, such as \
+                 {day}T00:00:00Z",
+                document.name,
+                near.join(" and ")
+            );
+            exit::Failure::usage(message).into()
+        })
+    }
+}
+
 /// A date (midnight UTC) or an RFC 3339 instant.
 pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
@@ -68,7 +114,7 @@ pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 pub async fn run(args: RunArgs, context: &Context) -> anyhow::Result<u8> {
     let app = context.app().await?;
     let (job_id, document) = find(&app, &args.name).await?;
-    let tick = args.at.unwrap_or_else(|| app.clock.now());
+    let tick = args.at.map_or_else(|| Ok(app.clock.now()), |at| at.of(&document))?;
     let previous = match &document.schedule {
         Some(cron) => CronSchedule::parse(cron, &document.timezone)?.previous(tick),
         None => None,

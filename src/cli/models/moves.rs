@@ -252,7 +252,7 @@ pub(super) struct Check {
     /// Where to.
     #[arg(long, value_enum)]
     to: Up,
-    /// Count the approval of this one, as the promotion would.
+    /// Count the approval of this one, as the promotion would [default: whoever does this].
     #[arg(long, value_name = "NAME")]
     approved_by: Option<String>,
     #[command(flatten)]
@@ -264,11 +264,8 @@ pub(super) struct Check {
 impl Check {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<u8> {
         let mut conn = app.database.pool.acquire().await?;
-        let promotion = Promotion {
-            may_approve: self.approved_by.is_some(),
-            approved_by: self.approved_by.clone(),
-            ..Promotion::default()
-        };
+        // As `promote` asks: the same arguments have to find the same.
+        let promotion = Promotion { may_approve: true, approved_by: self.approved_by.clone(), ..Promotion::default() };
         let (name, version) = (&self.which.name, &self.which.version);
         let (setup, actor) = (app.registry_setup(), self.by.actor());
         let check = registry::promotion_check(&mut conn, setup, name, version, self.to.into(), &promotion, &actor)

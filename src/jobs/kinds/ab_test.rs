@@ -17,7 +17,7 @@ pub struct AbTest;
 
 static SECTION: Section = Section {
     name: "ab_test",
-    doc: "Two versions, the metric that decides between them, and the rules. Every evaluation is over all rows from `starts` to the tick.",
+    doc: "Two versions, the metric that decides between them, and the rules. Every evaluation is over all rows from `starts` to the tick. Only ticks of the schedule decide and conclude; a run that somebody asks for is kept as a look and decides nothing.",
     fields: &[
         Field {
             key: "test",
@@ -119,7 +119,7 @@ static SECTION: Section = Section {
         Field {
             key: "ends",
             shape: Shape::Instant,
-            doc: "The horizon, itself excluded: the first look at or after it concludes the test. All planned looks share the significance level equally.",
+            doc: "The horizon, itself excluded: the first tick whose window reaches it concludes the test. All planned looks share the significance level equally.",
             presence: Presence::Otherwise("no horizon"),
         },
     ],

@@ -17,6 +17,9 @@ use crate::registry::{self, ListFilter, ModelVersion, artefact};
 /// The kind.
 pub struct Artefact;
 
+/// Versions that a run's sentence names.
+const NAMED: usize = 5;
+
 /// Versions asked for at a time.
 const PAGE: u32 = 500;
 
@@ -78,22 +81,67 @@ impl Kind for Artefact {
                 Err(error) => return Err(JobError::permanent("invalid_document", error.to_string())),
             }
         }
-        let count = |wanted: fn(&artefact::Look) -> bool| looks.iter().filter(|look| wanted(look)).count();
-        let missing = count(|look| look.found.is_err());
-        let mismatch = count(|look| match (&look.found, &look.version.artefact_digest) {
-            (Ok((found, _)), Some(registered)) => found != registered,
-            _ => false,
-        });
+        let wrong: Vec<Wrong> = looks.iter().filter_map(wrong).collect();
+        let count = |status: &str| wrong.iter().filter(|one| one.status == status).count();
         let bytes_read = looks.iter().filter_map(|look| look.found.as_ref().ok()).map(|(_, size)| size).sum();
         Ok(Evaluated {
-            outcome: if missing + mismatch == 0 { "ok" } else { "breached" }.to_owned(),
-            summary: json!({ "versions": looks.len(), "missing": missing, "mismatch": mismatch }),
+            outcome: if wrong.is_empty() { "ok" } else { "breached" }.to_owned(),
+            summary: json!({
+                "reason": reason(looks.len(), &wrong),
+                "looked_at": looks.len(),
+                "missing": count("missing"),
+                "mismatch": count("mismatch"),
+                "versions": wrong,
+            }),
             rows: Rows::Artefacts(looks),
             findings: Vec::new(),
             complete_kinds: Vec::new(),
             bytes_read,
         })
     }
+}
+
+/// A version whose artefact is not what was registered.
+#[derive(Debug, serde::Serialize)]
+struct Wrong {
+    model_name: String,
+    version: String,
+    status: &'static str,
+    detail: String,
+}
+
+fn wrong(look: &artefact::Look) -> Option<Wrong> {
+    let (status, detail) = match (&look.found, &look.version.artefact_digest) {
+        (Err(problem), _) => ("missing", problem.clone()),
+        (Ok((found, _)), Some(registered)) if found != registered => {
+            ("mismatch", format!("{found} is there, {registered} is registered"))
+        }
+        _ => return None,
+    };
+    let (model_name, version) = (look.version.model_name.clone(), look.version.version.clone());
+    Some(Wrong { model_name, version, status, detail })
+}
+
+/// What was found, in one sentence; it names the first ones, `versions` has all.
+fn reason(looked_at: usize, wrong: &[Wrong]) -> String {
+    let plural = if looked_at == 1 { "" } else { "s" };
+    if wrong.is_empty() {
+        return match looked_at {
+            0 => "no version with a path is in these stages".to_owned(),
+            1 => "the artefact of the one version is right".to_owned(),
+            _ => format!("the artefacts of all {looked_at} versions are right"),
+        };
+    }
+    let named = wrong.iter().take(NAMED).map(|one| {
+        let (model, version, status, detail) = (&one.model_name, &one.version, one.status, &one.detail);
+        format!("{model} {version}: {status}, {detail}")
+    });
+    let mut text = format!("{} of {looked_at} artefact{plural} failed: ", wrong.len());
+    text.push_str(&named.collect::<Vec<_>>().join("; "));
+    if wrong.len() > NAMED {
+        text.push_str(&format!("; and {} more", wrong.len() - NAMED));
+    }
+    text
 }
 
 /// The versions with a path that the document asks for.

@@ -23,7 +23,8 @@ pub struct Observations {
     pub is_final: bool,
 }
 
-/// Judges the results, keeps the look, and moves the test on: the first final decision stands.
+/// Judges the results, keeps the look, and moves the test on: the first final decision stands. A look beyond the plan decides
+/// nothing: when it is the last one it ends the test, without a decision unless one stands already.
 ///
 /// # Errors
 /// [`Error::Invalid`] for no or infinite results, [`Error::NotFound`], [`Error::State`] unless it is running, the database's.
@@ -44,8 +45,11 @@ pub async fn evaluate(
         planned: Some(planned_looks(&test)),
         is_final: observations.is_final,
     };
-    let evaluation = ab::evaluate(&plan, &a, &b, looks);
-    let row = row(test.looks + 1, &evaluation, looks);
+    let mut evaluation = ab::evaluate(&plan, &a, &b, looks);
+    if looks.is_final {
+        evaluation = evaluation.at_the_end();
+    }
+    let row = LookRow { reason: reason(&evaluation, looks, &test), ..row(test.looks + 1, &evaluation, looks) };
     let decided = test.decision.is_none() && matches!(evaluation.decision, Decision::KeepA | Decision::ShipB);
     ab_tests::record_look(conn, id, &row, decided, observations.is_final).await?;
     let detail = json!({
@@ -68,6 +72,44 @@ fn arm(pointer: &str, values: &[Option<f64>]) -> Result<Moments, Error> {
         return Err(wrong(format!("{pointer}/{at}"), "must be a finite number, or null when it is missing"));
     }
     Ok(Moments::of_options(values))
+}
+
+/// Why, and what is left of the plan after this look.
+fn reason(evaluation: &Evaluation, looks: Looks, test: &TestRow) -> String {
+    let planned = looks.planned.unwrap_or(1);
+    let look = looks.look;
+    if evaluation.reason == "unplanned_look" {
+        let numbers =
+            format!("p is {} with {} rows of A and {} of B", evaluation.p_in_words(), evaluation.n_a, evaluation.n_b);
+        let used =
+            if planned == 1 { "The planned look is".to_owned() } else { format!("All {planned} planned looks are") };
+        return match (looks.is_final, &test.decision) {
+            (false, _) => format!(
+                "{used} used up, so this one decides nothing ({numbers}): no planned look is left; post the last one with \
+                 is_final to end the test."
+            ),
+            (true, Some(decision)) => {
+                format!(
+                    "{used} used up, so this one decides nothing ({numbers}): the test ends with {decision}, which stands."
+                )
+            }
+            (true, None) => {
+                format!("{used} used up, so this one decides nothing ({numbers}): the test ends without a decision.")
+            }
+        };
+    }
+    let sentence = evaluation.sentence();
+    match (looks.is_final, evaluation.reason) {
+        (true, _) => sentence,
+        (false, "below_min_samples") => {
+            format!("{sentence} Such an early look uses nothing up: look {look} of {planned} is still to come.")
+        }
+        (false, _) if look < planned => format!("{sentence} This is look {look} of {planned}."),
+        (false, _) => format!(
+            "{sentence} This is look {look} of {planned}: no planned look is left; post the last one with is_final to end \
+             the test."
+        ),
+    }
 }
 
 fn planned_looks(test: &TestRow) -> u32 {

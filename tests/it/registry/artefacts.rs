@@ -157,5 +157,16 @@ async fn registration_queues_a_run_and_a_job_looks_again() {
     let (name, version): (String, String) =
         sqlx::query_as("SELECT model_name, model_version FROM incidents").fetch_one(desk.pool()).await.unwrap();
     assert_eq!((name.as_str(), version.as_str()), (MODEL, "1.0.0"));
+    let run: String = sqlx::query_scalar("SELECT id::text FROM runs WHERE outcome = 'breached'")
+        .fetch_one(desk.pool())
+        .await
+        .unwrap();
+    let shown = site.ok(&["runs", "show", &run]);
+    let (evil, good) = (sha256("evil"), sha256("good"));
+    let detail = format!("sha256:{evil} is there, sha256:{good} is registered");
+    assert!(shown.contains(&format!("1 of 1 artefact failed: {MODEL} 1.0.0: mismatch, {detail}")), "{shown}");
+    let shown: Value = serde_json::from_str(&site.ok(&["runs", "show", &run, "--output", "json"])).unwrap();
+    let named = json!([{ "model_name": MODEL, "version": "1.0.0", "status": "mismatch", "detail": detail }]);
+    assert_eq!((&shown["summary"]["versions"], &shown["summary"]["looked_at"]), (&named, &json!(1)));
     drop(worker);
 }

@@ -65,6 +65,27 @@ async fn from_registration_to_production_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_what_a_promotion_with_the_same_arguments_does() {
+    let desk = Desk::new().await;
+    let site = Site::new(&desk.database.url, "");
+    let own = r#"{"approvals": 1, "allow_self_approval": true, "gates": []}"#;
+    std::fs::write(site.path().join("own.json"), own).unwrap();
+    for (version, by, allowed) in [("1.0.0", "grace", true), ("2.0.0", "ann", false), ("3.0.0", "ann", true)] {
+        site.ok(&["models", "register", MODEL, version, "--by", "ann"]);
+        if version == "3.0.0" {
+            site.ok(&["models", "policy", MODEL, "--from", "own.json", "--by", "root"]);
+        }
+        let arguments = [MODEL, version, "--to", "production", "--by", by];
+        let (exit, out, err) = code(&site, &[&["models", "check"], &arguments[..]].concat());
+        let verdict = if allowed { "\nallowed\n" } else { "\nnot allowed\n" };
+        assert_eq!(exit, i32::from(!allowed), "{version} by {by}: {out}{err}");
+        assert!(out.ends_with(verdict), "{version} by {by}: {out}");
+        let (exit, out, err) = code(&site, &[&["models", "promote"], &arguments[..]].concat());
+        assert_eq!(exit, i32::from(!allowed), "{version} by {by}: {out}{err}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_is_set_asked_and_kept_to() {
     let desk = Desk::new().await;
     let site = Site::new(&desk.database.url, "");
@@ -72,11 +93,11 @@ async fn a_policy_is_set_asked_and_kept_to() {
     std::fs::write(site.path().join("policy.json"), r#"{"approvals": 2, "gates": [{"gate": "model_card"}]}"#).unwrap();
     let out = site.ok(&["models", "policy", MODEL, "--from", "policy.json", "--by", "root"]);
     assert!(out.contains("revision 1, set by root") && out.contains("gate             model_card"), "{out}");
-    let (exit, out, _) = code(&site, &["models", "check", MODEL, "1.0.0", "--to", "production"]);
+    let (exit, out, _) = code(&site, &["models", "check", MODEL, "1.0.0", "--to", "production", "--by", "grace"]);
     assert_eq!(exit, 1);
     assert_eq!(
         out,
-        "flight_delay 1.0.0: development -> production\n  no   model_card         it has no model card\napprovals: 0 of 2\nnot allowed\n"
+        "flight_delay 1.0.0: development -> production\n  no   model_card         it has no model card\napprovals: 1 of 2 (grace)\nnot allowed\n"
     );
     let (exit, out, err) =
         code(&site, &["models", "promote", MODEL, "1.0.0", "--to", "production", "--approved-by", "grace"]);

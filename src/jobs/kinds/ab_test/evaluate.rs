@@ -1,7 +1,9 @@
 //! Evaluating an A/B run: both arms so far, one more look, a decision.
 //!
 //! Looks are cumulative: every one is over `[starts, tick)`. The first final decision stands and is told once; the test
-//! goes on being looked at until its horizon, which concludes it. Nothing is promoted by itself.
+//! goes on being looked at until its horizon, which concludes it: the first look whose window ends at or after it. Only the
+//! ticks of the schedule (in the present or in a replay) decide. A run that somebody asked for, over whatever window, is
+//! kept as a look with its numbers and decides, ends, tells and uses up nothing. Nothing is promoted by itself.
 
 use serde_json::json;
 
@@ -12,7 +14,7 @@ use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::inputs::{self, Problem};
 use crate::jobs::judging::ab_test::{Arm, Arms, Error, Measure, Plan, read};
 use crate::notify::{Finding, FindingStatus, Severity};
-use crate::queue::JobError;
+use crate::queue::{self, JobError, Trigger};
 use crate::schedule::{CronSchedule, ticks_between};
 
 /// Looks at the test once more.
@@ -22,6 +24,10 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
     };
     let mut conn = context.pool.acquire().await?;
     let state = ab_tests::state(&mut conn, &spec.test).await?;
+    let taken = match &state {
+        Some(state) => ab_tests::scheduled_looks(&mut conn, state.id).await?,
+        None => 0,
+    };
     drop(conn);
     if let Some(state) = &state
         && state.status != "running"
@@ -37,8 +43,14 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
         Err(Error::Data(error)) => return inputs::problem("current", error).into_evaluated(),
         Err(error) => return Problem::Corrupt(error.to_string()).into_evaluated(),
     };
-    let looks = looks(document, spec, context, state.as_ref().map_or(0, |s| s.looks));
-    let evaluation = ab::evaluate(&ab_plan(spec)?, &arms.a, &arms.b, looks).with_unknown_variants(arms.unknown);
+    let looks = match by_hand(context).await? {
+        true => Looks::GLANCE,
+        false => looks(document, spec, context, taken),
+    };
+    let mut evaluation = ab::evaluate(&ab_plan(spec)?, &arms.a, &arms.b, looks).with_unknown_variants(arms.unknown);
+    if looks.is_final {
+        evaluation = evaluation.at_the_end();
+    }
     Ok(evaluated(document, spec, &arms, &evaluation, looks, context, data.bytes_read()))
 }
 
@@ -73,9 +85,21 @@ fn ab_plan(spec: &AbSpec) -> Result<ab::Plan, JobError> {
     })
 }
 
-/// Which look this is, how many the plan has, and whether it is the last one.
-fn looks(document: &JobDocument, spec: &AbSpec, context: &Context, before: i32) -> Looks {
-    let at = context.run.tick_at.unwrap_or_else(|| context.clock.now());
+/// Whether somebody asked for this run, rather than the schedule; a repetition is what it repeats.
+async fn by_hand(context: &Context) -> Result<bool, JobError> {
+    let (mut trigger, mut parent) = (context.run.trigger.clone(), context.run.parent_id);
+    while trigger == Trigger::Retry.as_str() {
+        // A repeated run whose first one was cleared away is on nobody's schedule.
+        let Some(id) = parent else { return Ok(true) };
+        let Some(repeated) = queue::find(&context.pool, id).await? else { return Ok(true) };
+        (trigger, parent) = (repeated.trigger, repeated.parent_id);
+    }
+    Ok(![Trigger::Schedule.as_str(), Trigger::Replay.as_str()].contains(&trigger.as_str()))
+}
+
+/// Which look this is, how many the plan has, and whether it is the last one: its window reaches the horizon.
+fn looks(document: &JobDocument, spec: &AbSpec, context: &Context, before: i64) -> Looks {
+    let until = context.window.map(|(_, end)| end).or(context.run.tick_at);
     let planned = match (&document.schedule, spec.starts, spec.ends) {
         (Some(cron), Some(starts), Some(ends)) => CronSchedule::parse(cron, &document.timezone).ok().map(|cron| {
             // The look that concludes is the first at or after the end.
@@ -84,7 +108,11 @@ fn looks(document: &JobDocument, spec: &AbSpec, context: &Context, before: i32) 
         }),
         _ => None,
     };
-    Looks { look: u32::try_from(before).unwrap_or(0) + 1, planned, is_final: spec.ends.is_some_and(|ends| at >= ends) }
+    Looks {
+        look: u32::try_from(before).unwrap_or(0) + 1,
+        planned,
+        is_final: spec.ends.zip(until).is_some_and(|(ends, until)| until >= ends),
+    }
 }
 
 fn evaluated(
@@ -96,15 +124,26 @@ fn evaluated(
     context: &Context,
     bytes_read: u64,
 ) -> Evaluated {
+    let by_hand = looks == Looks::GLANCE;
     let decided = matches!(evaluation.decision, Decision::KeepA | Decision::ShipB) || looks.is_final;
     let decision = evaluation.decision.as_str();
-    let details = serde_json::to_value(evaluation).unwrap_or_default();
+    let mut details = serde_json::to_value(evaluation).unwrap_or_default();
+    details["by_hand"] = json!(by_hand);
+    let reason = match evaluation.reason {
+        "unplanned_look" if by_hand => format!(
+            "A look that somebody asks for decides nothing, only those of the schedule do; p is {} with {} rows of A and {} of B.",
+            evaluation.p_in_words(),
+            evaluation.n_a,
+            evaluation.n_b
+        ),
+        _ => evaluation.sentence(),
+    };
     Evaluated {
         outcome: decision.to_lowercase(),
         summary: json!({
             "test": spec.test,
             "decision": decision,
-            "reason": evaluation.sentence(),
+            "reason": reason,
             "n_a": evaluation.n_a,
             "n_b": evaluation.n_b,
             "relative_improvement": evaluation.relative_improvement,
@@ -115,12 +154,12 @@ fn evaluated(
         }),
         rows: Rows::Look {
             plan: Box::new(test_plan(document, spec)),
-            look: Box::new(row(evaluation, details, context)),
-            decided,
+            look: Box::new(LookRow { reason, ..row(evaluation, details, context) }),
+            decided: decided && !by_hand,
             concluded: looks.is_final,
         },
-        findings: vec![finding(spec, evaluation, decided, looks.is_final)],
-        complete_kinds: vec!["ab_decision"],
+        findings: if by_hand { Vec::new() } else { vec![finding(spec, evaluation, decided, looks.is_final)] },
+        complete_kinds: if by_hand { Vec::new() } else { vec!["ab_decision"] },
         bytes_read,
     }
 }
