@@ -182,7 +182,7 @@ async fn callers_who_hang_up_leave_no_transaction_open() {
 async fn tests_of_two_models_created_side_by_side_do_not_block_each_other() {
     let service = Service::open().await;
     let create = async |index: u32| {
-        let (a, b) = if index % 2 == 0 { ("left", "right") } else { ("right", "left") };
+        let (a, b) = if index.is_multiple_of(2) { ("left", "right") } else { ("right", "left") };
         let body = json!({
             "test_name": format!("t{index}"), "success_metric": "accuracy",
             "model_a_name": a, "model_a_version": format!("1.{index}.0"),

@@ -72,25 +72,38 @@ impl Kind for Artefact {
     async fn evaluate(&self, document: &JobDocument, context: &Context) -> Result<Evaluated, JobError> {
         let versions = versions(document, context).await?;
         let mut looks = Vec::with_capacity(versions.len());
+        // A store that does not answer for one version must not keep the others unseen; it is tried again at the next tick.
+        let mut unreachable = Vec::new();
         for version in &versions {
             match artefact::look(&context.storage, version).await {
                 Ok(look) => looks.push(look),
                 Err(registry::Error::Artefact(error)) => {
-                    return Err(JobError::transient(error.code(), error.to_string()));
+                    tracing::warn!(model = version.model_name, version = version.version, %error, "an artefact could not be reached");
+                    unreachable.push((version, error));
                 }
                 Err(error) => return Err(JobError::permanent("invalid_document", error.to_string())),
             }
         }
-        let wrong: Vec<Wrong> = looks.iter().filter_map(wrong).collect();
+        if let (true, Some((_, error))) = (looks.is_empty(), unreachable.first()) {
+            return Err(JobError::transient(error.code(), error.to_string()));
+        }
+        let mut wrong: Vec<Wrong> = looks.iter().filter_map(wrong).collect();
+        wrong.extend(unreachable.iter().map(|(version, error)| Wrong {
+            model_name: version.model_name.clone(),
+            version: version.version.clone(),
+            status: "unreachable",
+            detail: error.to_string(),
+        }));
         let count = |status: &str| wrong.iter().filter(|one| one.status == status).count();
         let bytes_read = looks.iter().filter_map(|look| look.found.as_ref().ok()).map(|(_, size)| size).sum();
         Ok(Evaluated {
             outcome: if wrong.is_empty() { "ok" } else { "breached" }.to_owned(),
             summary: json!({
-                "reason": reason(looks.len(), &wrong),
+                "reason": reason(versions.len(), &wrong),
                 "looked_at": looks.len(),
                 "missing": count("missing"),
                 "mismatch": count("mismatch"),
+                "unreachable": count("unreachable"),
                 "versions": wrong,
             }),
             rows: Rows::Artefacts(looks),
