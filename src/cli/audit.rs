@@ -30,7 +30,8 @@ enum Command {
     List(ListArgs),
     /// Check the chain of hashes; exit code 1 and the first problem when it is broken.
     ///
-    /// Note the head that it prints outside of the database: `--head` then also proves that nothing was cut off.
+    /// Note the head that it prints outside of the database: `--head` then also proves that nothing was cut off. Of a file it
+    /// says which events hold together: what lies before its first one and after its last is not in it.
     #[command(after_help = "Examples:
   steward audit verify
   steward audit verify --head 5f0c... (a head that was noted before)
@@ -113,7 +114,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Command::Verify { file: Some(file), head, output } => {
             let found = verify_file(&file, head.as_ref())
                 .map_err(|error| exit::Failure::unreachable(format!("cannot read {}: {error}", file.display())))?;
-            tell(&found, output)
+            tell_file(&found, output)
         }
         Command::Verify { file: None, head, output } => {
             let app = context.app().await?;
@@ -137,8 +138,19 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     }
 }
 
+/// What a file proves: what is in it, and no more.
+struct Part {
+    /// The first event that is in it.
+    first: Option<i64>,
+    /// The last one that holds together with those before it.
+    last: i64,
+    /// Whether a head that was noted before says that this is the end.
+    end_noted: bool,
+    verification: Verification,
+}
+
 /// Checks an exported file line by line.
-fn verify_file(path: &Path, head: Option<&Head>) -> std::io::Result<Verification> {
+fn verify_file(path: &Path, head: Option<&Head>) -> std::io::Result<Part> {
     let mut chain = Chain::from_anywhere();
     for (number, line) in BufReader::new(std::fs::File::open(path)?).lines().enumerate() {
         match export::from_line(&line?) {
@@ -157,7 +169,36 @@ fn verify_file(path: &Path, head: Option<&Head>) -> std::io::Result<Verification
             hex::encode(&head.0)
         ));
     }
-    Ok(chain.finish())
+    let first = chain.first();
+    if first.is_none() {
+        chain.fail("the file holds no event".to_owned());
+    }
+    Ok(Part { first, last, end_noted: head.is_some(), verification: chain.finish() })
+}
+
+fn tell_file(found: &Part, format: Format) -> anyhow::Result<u8> {
+    let verification = &found.verification;
+    if format == Format::Json {
+        let mut all = serde_json::to_value(verification)?;
+        all["first"] = json!(found.first);
+        all["last"] = json!(found.first.map(|_| found.last));
+        all["from_the_start"] = json!(found.first == Some(1));
+        all["end_noted"] = json!(found.end_noted);
+        output::json(&all)?;
+        return Ok(if verification.problem.is_none() { exit::FINE } else { exit::FOUND });
+    }
+    let (Some(first), None) = (found.first, &verification.problem) else { return tell(verification, format) };
+    let (last, head) = (found.last, &verification.head);
+    let events =
+        if first == last { format!("event {first} holds") } else { format!("events {first} to {last} hold together") };
+    let before = if first == 1 { "the trail begins there" } else { "what lies before is not in this file" };
+    let after = if found.end_noted {
+        "the end is the head that was noted"
+    } else {
+        "whether events followed is unknown: give the head that was noted with --head"
+    };
+    output::data(&format!("{events}; {before}; {after}; head {head}"));
+    Ok(exit::FINE)
 }
 
 fn tell(found: &Verification, format: Format) -> anyhow::Result<u8> {

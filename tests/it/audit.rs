@@ -203,9 +203,28 @@ async fn an_export_is_the_trail_and_is_verified_without_the_database() {
     };
     let (code, text) = verify(&lines, &["--head", &head]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("10 events") && text.contains(&head), "{text}");
+    let all_of_it = "events 1 to 10 hold together; the trail begins there; the end is the head that was noted; head ";
+    assert_eq!(text, format!("{all_of_it}{head}\n"));
+    let (code, text) = verify(&lines, &[]);
+    assert!(
+        code == 0 && text.contains("whether events followed is unknown: give the head that was noted with --head"),
+        "{text}"
+    );
     let part: String = lines.lines().skip(3).map(|l| format!("{l}\n")).collect();
-    assert_eq!(verify(&part, &["--head", &head]).0, 0, "a part from the middle on");
+    let (code, text) = verify(&part, &["--head", &head]);
+    assert_eq!(code, 0, "a part from the middle on: {text}");
+    assert!(
+        text.starts_with("events 4 to 10 hold together; what lies before is not in this file; the end is"),
+        "{text}"
+    );
+    let (code, text) = verify(&part, &["--output", "json"]);
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (code, &found["first"], &found["last"], &found["from_the_start"]),
+        (0, &json!(4), &json!(10), &json!(false))
+    );
+    let (code, text) = verify("", &[]);
+    assert!(code == 1 && text.contains("the file holds no event"), "an empty file proves nothing: {text}");
 
     let all: Vec<&str> = lines.lines().collect();
     let join = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();

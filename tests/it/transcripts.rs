@@ -21,7 +21,9 @@ fn shaped(text: &str) -> String {
 }
 
 fn word(word: &str) -> String {
-    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    // Tokens may end with any character of their alphabet.
+    let of_token = |c: char| word.starts_with("stw_") && "-_".contains(c);
+    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && !of_token(c));
     let hex = core.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     let digits = core.chars().filter(char::is_ascii_digit).count();
     let shape = match core.len() {

@@ -25,6 +25,7 @@ pub struct Verification {
 #[derive(Debug, Clone, Default)]
 pub struct Chain {
     events: i64,
+    first: Option<i64>,
     last: Option<(i64, Vec<u8>)>,
     problem: Option<String>,
 }
@@ -55,6 +56,7 @@ impl Chain {
             return false;
         }
         self.last = Some((row.sequence, row.hash.clone()));
+        self.first.get_or_insert(row.sequence);
         self.events += 1;
         true
     }
@@ -68,6 +70,12 @@ impl Chain {
     #[must_use]
     pub fn last(&self) -> (i64, Vec<u8>) {
         self.last.clone().unwrap_or_else(|| (0, vec![0; 32]))
+    }
+
+    /// Number of the first event that was fed and fits; none before it.
+    #[must_use]
+    pub fn first(&self) -> Option<i64> {
+        self.first
     }
 
     /// The verdict.
