@@ -318,7 +318,13 @@ impl Gate {
     async fn to(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut through = url::Url::parse(url).unwrap();
-        let there = format!("{}:{}", through.host_str().unwrap(), through.port().unwrap_or(5432));
+        // The private server is reached by a socket in a folder, others by host and port.
+        let asked = |key: &str| through.query_pairs().find(|(k, _)| k == key).map(|(_, value)| value.into_owned());
+        let there = match asked("host") {
+            Some(folder) => format!("{folder}/.s.PGSQL.{}", asked("port").unwrap_or_else(|| "5432".to_owned())),
+            None => format!("{}:{}", through.host_str().unwrap(), through.port().unwrap_or(5432)),
+        };
+        through.set_query(None);
         through.set_host(Some("127.0.0.1")).unwrap();
         through.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
         let (open, watch) = tokio::sync::watch::channel(true);
@@ -333,10 +339,18 @@ impl Gate {
                 let (there, mut watch) = (there.clone(), watch.clone());
                 tokio::spawn(async move {
                     if *watch.borrow() {
-                        let mut outbound = TcpStream::connect(there).await.unwrap();
-                        tokio::select! {
-                            _ = copy_bidirectional(&mut inbound, &mut outbound) => {}
-                            _ = watch.wait_for(|open| !open) => {}
+                        if there.starts_with('/') {
+                            let mut outbound = tokio::net::UnixStream::connect(there).await.unwrap();
+                            tokio::select! {
+                                _ = copy_bidirectional(&mut inbound, &mut outbound) => {}
+                                _ = watch.wait_for(|open| !open) => {}
+                            }
+                        } else {
+                            let mut outbound = TcpStream::connect(there).await.unwrap();
+                            tokio::select! {
+                                _ = copy_bidirectional(&mut inbound, &mut outbound) => {}
+                                _ = watch.wait_for(|open| !open) => {}
+                            }
                         }
                     }
                 });

@@ -154,7 +154,7 @@ async fn unknown_versions_are_refused_when_they_are_not_to_be_registered() {
         .await
         .unwrap();
     let error = log(&database.pool, &[metric("accuracy", 0.9)], true).await.unwrap_err();
-    assert_eq!(error.code(), "model_deleted");
+    assert_eq!(error.code(), "version_deleted");
 }
 
 #[tokio::test]

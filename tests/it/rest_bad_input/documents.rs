@@ -45,7 +45,7 @@ async fn a_document_reads_only_below_the_allowed_roots() {
     let config =
         format!("[server]\nauthentication = \"tokens\"\n[storage]\nallowed = [\"file://{}\"]\n", root.path().display());
     let service = Service::start_as("api", &config).await;
-    let api = service.client_of("pipeline", &["jobs:submit", "read", "audit:read", "models:register"]);
+    let api = service.client_of("pipeline", &["jobs:submit", "read", "audit:read", "models:register", "metrics:write"]);
     let (inside, out) = (root.path().display(), outside.path().display());
     let fine = submitted(&api, document(&format!("{inside}/fine.csv"))).await.expect(202);
     assert_eq!(fine["submitted_by"], "pipeline");

@@ -33,7 +33,9 @@ impl Operation {
         for (name, place, _) in &self.parameters {
             match place.as_str() {
                 "path" => target = target.replace(&format!("{{{name}}}"), &value(name)),
-                "query" if name == "reason" => query.push(format!("{name}={}", value(name))),
+                "query" if matches!(name.as_str(), "reason" | "unit_id") => {
+                    query.push(format!("{name}={}", value(name)))
+                }
                 _ => {}
             }
         }
