@@ -338,7 +338,14 @@ fn title(status: StatusCode) -> &'static str {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::Io(_)
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Tls(_)
+            // A connection that breaks off in the middle of an answer, or of a transaction's beginning.
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => {
                 tracing::warn!(%error, "the database did not answer a request");
                 Self::unavailable("database_unavailable", "the database does not answer; try again", 2)
             }

@@ -62,8 +62,8 @@ pub async fn run(args: Args, role: Role, context: &Context) -> anyhow::Result<u8
         Role::All | Role::Api => Some(listen(&app).await?),
         Role::Worker | Role::Scheduler => None,
     };
-    let files = (matches!(role, Role::All | Role::Scheduler) && !args.no_apply).then(|| JobFiles::new(&app));
-    if let Some(mut files) = files.clone() {
+    let mut files = (matches!(role, Role::All | Role::Scheduler) && !args.no_apply).then(|| JobFiles::new(&app));
+    if let Some(files) = &mut files {
         files.apply().await;
     }
     let roles = match role {
@@ -214,7 +214,7 @@ impl JobFiles {
     }
 
     async fn watch(mut self, stop: CancellationToken) {
-        self.seen = Some(self.look());
+        // `apply` has noted what it saw: what was saved since then is new.
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
