@@ -39,7 +39,7 @@ impl Evaluation {
     /// use steward::stats::Moments;
     /// let arm = |ones: usize| Moments::of(&(0..1000).map(|i| f64::from(u8::from(i < ones))).collect::<Vec<_>>());
     /// let evaluation = evaluate(&Plan::default(), &arm(500), &arm(575), Looks::ONCE);
-    /// assert_eq!(evaluation.sentence(), "B is better by 15.0 % (p 0.00077), which reaches the threshold.");
+    /// assert_eq!(evaluation.sentence(), "B is better by 15.0 % (p 0.00076), which reaches the threshold.");
     /// ```
     #[must_use]
     pub fn sentence(&self) -> String {
