@@ -68,7 +68,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         let source = Source { uri: uri.to_owned(), ..Source::default() };
         Dataset::open(&storage, source, &[]).await
     };
-    let reference = open(&args.reference).await.map_err(|e| anyhow::Error::new(e).context("reference"))?;
+    let reference: Dataset = open(&args.reference).await.map_err(|e| anyhow::Error::new(e).context("reference"))?;
     let current = open(&args.current).await.map_err(|e| anyhow::Error::new(e).context("current"))?;
     for (dataset, name) in [(&reference, "reference"), (&current, "current")] {
         if dataset.row_count().await? == 0 {
@@ -85,7 +85,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             .into());
         }
     }
-    let report = judge(&reference, &current, &plan).await?;
+    let report = judge(&reference.into(), &current.into(), &plan).await?.report;
     match args.output {
         Format::Json => output::json(&report)?,
         Format::Table => output::data(&render(&report)),
@@ -138,6 +138,7 @@ fn plan(args: &CheckArgs, context: &Context) -> anyhow::Result<Plan> {
         threshold: args.threshold.or(Some(context.settings.settings.drift_threshold)),
         options: Options::default(),
         min_drifted_share: None,
+        group_by: None,
         columns,
         parallel: std::thread::available_parallelism().map_or(2, usize::from),
     })

@@ -25,6 +25,7 @@ mod schema;
 mod selection;
 mod table;
 mod text;
+mod times;
 mod values;
 
 use std::collections::BTreeMap;
@@ -220,6 +221,15 @@ impl Dataset {
             None => usize::try_from(self.row_count().await?).unwrap_or(usize::MAX),
         };
         Ok(table)
+    }
+
+    /// A column of dates or timestamps in row order, in microseconds since 1970 UTC; dates are their midnight.
+    ///
+    /// # Errors
+    /// As [`Dataset::numeric`]; [`Error::WrongType`] for anything else.
+    pub async fn times(&self, column: &str) -> Result<Vec<Option<i64>>, Error> {
+        let family = self.family(column)?;
+        Ok(self.feed(column, family, times::Times::default()).await?.0)
     }
 
     /// The family all objects agree on for a column.

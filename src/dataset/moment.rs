@@ -90,6 +90,12 @@ impl Unit {
         }
     }
 
+    /// A value in microseconds since 1970, rounded down.
+    pub(super) fn micros(self, value: i64) -> i64 {
+        let micros = (i128::from(value) * self.nanos()).div_euclid(1_000);
+        i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// A value as ISO 8601: a date for days, otherwise a timestamp in UTC with as many digits as needed.
     pub(super) fn render(self, value: i64) -> String {
         if self == Self::Days {

@@ -6,12 +6,12 @@
 //! Text formats state no types, there numbers are one family.
 
 use polars::prelude::DataType;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
 
 /// What a column can be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnKind {
     /// Integers, floating-point numbers, decimals.
@@ -27,7 +27,7 @@ pub enum ColumnKind {
 }
 
 /// A column of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnInfo {
     /// Its name.
     pub name: String,
@@ -35,6 +35,14 @@ pub struct ColumnInfo {
     pub kind: ColumnKind,
     /// The type's name in the file; for text formats what its first rows look like.
     pub dtype: String,
+}
+
+impl ColumnInfo {
+    /// Whether the column has no type of its own, because it holds not a single value.
+    #[must_use]
+    pub fn is_untyped(&self) -> bool {
+        self.dtype == "null" || self.dtype == "missing throughout"
+    }
 }
 
 /// Types whose values compare with each other.

@@ -19,6 +19,17 @@ pub struct Table {
     pub columns: Vec<AlignedColumn>,
 }
 
+impl Table {
+    /// These rows and then the other's, which has the same columns. A column that is numbers in one and text in the other is text.
+    #[must_use]
+    pub fn followed_by(mut self, other: Self) -> Self {
+        self.rows += other.rows;
+        self.columns =
+            self.columns.into_iter().zip(other.columns).map(|(first, then)| first.followed_by(then)).collect();
+        self
+    }
+}
+
 /// One column with a place for every row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AlignedColumn {
@@ -30,6 +41,31 @@ pub enum AlignedColumn {
 }
 
 impl AlignedColumn {
+    fn followed_by(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Numbers(mut first), Self::Numbers(then)) => {
+                first.extend(then);
+                Self::Numbers(first)
+            }
+            (first, then) => {
+                let mut texts = first.into_texts();
+                texts.extend(then.into_texts());
+                Self::Text(texts)
+            }
+        }
+    }
+
+    /// The column as text, numbers in their shortest form.
+    #[must_use]
+    pub fn into_texts(self) -> Vec<Option<Arc<str>>> {
+        match self {
+            Self::Text(values) => values,
+            Self::Numbers(values) => {
+                values.into_iter().map(|value| value.map(|number| Arc::from(number.to_string()))).collect()
+            }
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Numbers(values) => values.len(),

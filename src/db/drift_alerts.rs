@@ -20,7 +20,9 @@ pub struct DriftCheck {
     pub drift_type: String,
     /// The column that was judged.
     pub feature_name: String,
-    /// The method.
+    /// The segment whose rows were judged, such as `region = EU`; all rows when null.
+    pub segment: Option<String>,
+    /// The method, or the check of data quality.
     pub method: String,
     /// The score; null when there is no result, and `reason` says why.
     pub drift_score: Option<f64>,
@@ -83,7 +85,7 @@ pub struct Filter {
     pub limit: i64,
 }
 
-const COLUMNS: &str = "id, model_name, model_version, drift_type, feature_name, method, drift_score, threshold, p_value, is_alert, \
+const COLUMNS: &str = "id, model_name, model_version, drift_type, feature_name, segment, method, drift_score, threshold, p_value, is_alert, \
      status, reliability, n_reference, n_current, reason, details, run_id, incident_id, window_start, window_end, \
      acknowledged, acknowledged_by, acknowledged_at, created_at";
 

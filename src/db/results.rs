@@ -36,8 +36,12 @@ impl Origin {
 pub struct DriftRow {
     /// `data`, `prediction` or `concept`.
     pub drift_type: &'static str,
+    /// What an incident about it is about; not stored.
+    pub subject: String,
     /// The column.
     pub feature_name: String,
+    /// The segment whose rows were judged; all rows when absent.
+    pub segment: Option<String>,
     /// The method's name.
     pub method: String,
     /// The score, where there is one.
@@ -72,10 +76,10 @@ pub async fn insert_drift(conn: &mut PgConnection, origin: &Origin, rows: &[Drif
     sqlx::query!(
         r#"INSERT INTO model_drift_detection
                (model_name, model_version, run_id, window_start, window_end,
-                drift_type, feature_name, method, drift_score, threshold, p_value, is_alert, status, reliability,
+                drift_type, feature_name, segment, method, drift_score, threshold, p_value, is_alert, status, reliability,
                 n_reference, n_current, reason, details)
-           SELECT $1, $2, $3, $4, $5, r.* FROM unnest($6::text[], $7::text[], $8::text[], $9::float8[], $10::float8[],
-                $11::float8[], $12::bool[], $13::text[], $14::text[], $15::int8[], $16::int8[], $17::text[], $18::jsonb[]) AS r"#,
+           SELECT $1, $2, $3, $4, $5, r.* FROM unnest($6::text[], $7::text[], $8::text[], $9::text[], $10::float8[],
+                $11::float8[], $12::float8[], $13::bool[], $14::text[], $15::text[], $16::int8[], $17::int8[], $18::text[], $19::jsonb[]) AS r"#,
         origin.model_name,
         origin.model_version,
         origin.run_id,
@@ -83,6 +87,7 @@ pub async fn insert_drift(conn: &mut PgConnection, origin: &Origin, rows: &[Drif
         origin.window_end(),
         &column(&|r| r.drift_type.to_owned()),
         &column(&|r| r.feature_name.clone()),
+        &rows.iter().map(|r| r.segment.clone()).collect::<Vec<_>>() as &[Option<String>],
         &column(&|r| r.method.clone()),
         &numbers(&|r| r.drift_score) as &[Option<f64>],
         &numbers(&|r| Some(r.threshold)) as &[Option<f64>],
@@ -100,23 +105,31 @@ pub async fn insert_drift(conn: &mut PgConnection, origin: &Origin, rows: &[Drif
     Ok(())
 }
 
-/// Ties a run's alert rows to the incidents that they belong to (same run, same column).
+/// Ties a run's alert rows to the incidents that they belong to, of the same subject.
 ///
 /// # Errors
 /// Any error of the database.
 pub async fn link_incidents(
     conn: &mut PgConnection,
     run_id: Uuid,
-    subjects: &[String],
-    incidents: &[Uuid],
+    rows: &[DriftRow],
+    incidents: &[(&str, Uuid)],
 ) -> Result<(), sqlx::Error> {
+    let linked: Vec<(&DriftRow, Uuid)> = rows
+        .iter()
+        .filter(|row| row.is_alert)
+        .filter_map(|row| Some((row, incidents.iter().find(|(subject, _)| *subject == row.subject)?.1)))
+        .collect();
     sqlx::query!(
         "UPDATE model_drift_detection d SET incident_id = i.id
-           FROM unnest($2::text[], $3::uuid[]) AS i(subject, id)
-          WHERE d.run_id = $1 AND d.feature_name = i.subject AND d.is_alert",
+           FROM unnest($2::text[], $3::text[], $4::text[], $5::uuid[]) AS i(feature_name, segment, method, id)
+          WHERE d.run_id = $1 AND d.is_alert AND d.feature_name = i.feature_name AND d.method = i.method
+            AND d.segment IS NOT DISTINCT FROM i.segment",
         run_id,
-        subjects,
-        incidents
+        &linked.iter().map(|(row, _)| row.feature_name.clone()).collect::<Vec<_>>(),
+        &linked.iter().map(|(row, _)| row.segment.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &linked.iter().map(|(row, _)| row.method.clone()).collect::<Vec<_>>(),
+        &linked.iter().map(|(_, id)| *id).collect::<Vec<_>>()
     )
     .execute(conn)
     .await?;

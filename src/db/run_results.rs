@@ -35,7 +35,7 @@ pub struct Check {
 pub async fn checks(pool: &PgPool, run_id: Uuid) -> Result<Vec<Check>, sqlx::Error> {
     sqlx::query_as!(
         Check,
-        r#"SELECT feature_name AS "name!", method AS "method!", drift_score AS value, threshold AS low, NULL::float8 AS high, p_value,
+        r#"SELECT feature_name || coalesce(' [' || segment || ']', '') AS "name!", method AS "method!", drift_score AS value, threshold AS low, NULL::float8 AS high, p_value,
                   status AS "verdict!", n_current AS "n!", reason
              FROM model_drift_detection WHERE run_id = $1
            UNION ALL

@@ -19,11 +19,35 @@ pub struct Options {
     pub min_samples: Option<u64>,
     /// The column drifts when the shares of missing rows differ by more than this.
     pub missing_threshold: f64,
+    /// What decides.
+    pub decide_on: DecideOn,
+    /// The level of p-values when they decide.
+    pub alpha: f64,
+    /// The level that the p-value must reach beside the score.
+    pub require_significance: Option<f64>,
+}
+
+/// What decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecideOn {
+    /// The score.
+    Score,
+    /// The p-value.
+    PValue,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threshold: None, bins: 10, edges: None, min_samples: None, missing_threshold: 0.2 }
+        Self {
+            threshold: None,
+            bins: 10,
+            edges: None,
+            min_samples: None,
+            missing_threshold: 0.2,
+            decide_on: DecideOn::Score,
+            alpha: 0.05,
+            require_significance: None,
+        }
     }
 }
 
@@ -92,6 +116,9 @@ impl Reliability {
 pub struct Check {
     /// The column.
     pub column: String,
+    /// The segment whose rows were judged, such as `region = EU`; all rows when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
     /// The method's name.
     pub method: String,
     /// What it came to.
@@ -124,6 +151,17 @@ pub struct Check {
     pub q_value: Option<f64>,
 }
 
+impl Check {
+    /// What it is about, for people and incidents: the column, and the segment where it is one's.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.segment {
+            Some(segment) => format!("{} [{segment}]", self.column),
+            None => self.column.clone(),
+        }
+    }
+}
+
 /// A check without a result, for a column that could not even be read (missing column, wrong type, no object).
 pub fn not_judged(
     column: impl Into<String>,
@@ -134,6 +172,7 @@ pub fn not_judged(
 ) -> Check {
     Check {
         column: column.into(),
+        segment: None,
         method: method.into(),
         status,
         score: None,

@@ -14,6 +14,7 @@
 mod bins;
 mod judge;
 pub mod methods;
+pub mod quality;
 mod report;
 mod sample;
 mod sort;
@@ -22,7 +23,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use bins::{Bin, MISSING, NEW, NewCategory, OTHER};
-pub use judge::{Check, Options, Reliability, Status, judge, not_judged};
+pub use judge::{Check, DecideOn, Options, Reliability, Status, judge, not_judged};
 pub use report::{Report, report};
 pub use sample::{CategoryCounts, NumericSample, Sample};
 pub use sort::sort_values;

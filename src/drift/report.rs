@@ -8,7 +8,7 @@ use super::judge::Check;
 use crate::stats::benjamini_hochberg;
 
 /// The verdict over all columns of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Whether the run counts as drifted: one drifted column, or at least the asked share of them.
     pub drifted: bool,
@@ -16,7 +16,7 @@ pub struct Report {
     pub drift_score: Option<f64>,
     /// Drifted columns over judged columns, 0..=1; 0 when none could be judged.
     pub drifted_share: f64,
-    /// The drifted columns, in the order of `columns`.
+    /// The drifted columns (with their segment where it is one's), in the order of `columns`.
     pub drifted_columns: Vec<String>,
     /// All checks: by falling score, those without a result last, ties by name.
     pub columns: Vec<Check>,
@@ -25,25 +25,31 @@ pub struct Report {
 /// Orders the checks, fills their q-values (over the checks that have a p-value) and sums them up.
 ///
 /// One drifted column is an alert, unless `min_drifted_share` (0..=1) asks for more.
-pub fn report(mut checks: Vec<Check>, min_drifted_share: Option<f64>) -> Report {
+pub fn report(
+    mut checks: Vec<Check>,
+    min_drifted_share: Option<f64>,
+    _importance: &std::collections::BTreeMap<String, f64>,
+) -> Report {
     checks.sort_by(|a, b| {
         let by_score = match (a.score, b.score) {
             (Some(a), Some(b)) => b.total_cmp(&a),
             (a, b) => b.is_some().cmp(&a.is_some()),
         };
-        by_score.then_with(|| a.column.cmp(&b.column)).then_with(|| a.method.cmp(&b.method))
+        by_score
+            .then_with(|| a.column.cmp(&b.column))
+            .then_with(|| a.segment.cmp(&b.segment))
+            .then_with(|| a.method.cmp(&b.method))
     });
     let tested: Vec<usize> = (0..checks.len()).filter(|&index| checks[index].p_value.is_some()).collect();
     let p_values: Vec<f64> = tested.iter().filter_map(|&index| checks[index].p_value).collect();
     for (index, q_value) in tested.into_iter().zip(benjamini_hochberg(&p_values)) {
         checks[index].q_value = Some(q_value);
     }
-    let judged: BTreeSet<&str> =
-        checks.iter().filter(|check| check.status.is_result()).map(|check| check.column.as_str()).collect();
+    let judged: BTreeSet<String> = checks.iter().filter(|check| check.status.is_result()).map(Check::subject).collect();
     let mut drifted_columns: Vec<String> = Vec::new();
     for check in checks.iter().filter(|check| check.drifted) {
-        if !drifted_columns.contains(&check.column) {
-            drifted_columns.push(check.column.clone());
+        if !drifted_columns.contains(&check.subject()) {
+            drifted_columns.push(check.subject());
         }
     }
     let drifted_share = if judged.is_empty() { 0.0 } else { drifted_columns.len() as f64 / judged.len() as f64 };

@@ -128,7 +128,8 @@ fn a_changed_type_is_a_schema_error_and_the_others_are_judged() {
     let changed = check("psi", &side(&values), &Sample::Categorical(&categories));
     assert_eq!(changed.status, Status::SchemaError);
     let missing = not_judged("gone", "psi", Status::SchemaError, "column missing in the current data", 0.2);
-    let report = report(vec![missing, changed, check("ks_test", &side(&values), &side(&values))], None);
+    let report =
+        report(vec![missing, changed, check("ks_test", &side(&values), &side(&values))], None, &Default::default());
     assert_eq!((report.columns[0].status, report.drift_score, report.drifted), (Status::Ok, Some(0.0), false));
     assert_eq!(report.columns[2].column, "x");
 }
@@ -306,7 +307,7 @@ fn an_all_missing_column_does_not_spoil_the_report() {
     let empty = Check { column: "empty".into(), ..check("ks_test", &with_missing(&[], 5), &with_missing(&[], 5)) };
     let moved = Check { column: "moved".into(), ..check("ks_test", &side(&values), &side(&shifted)) };
     let same = Check { column: "same".into(), ..check("ks_test", &side(&values), &side(&values)) };
-    let report = report(vec![empty, same, moved], None);
+    let report = report(vec![empty, same, moved], None, &Default::default());
     assert!(report.drifted && report.drifted_columns == ["moved"]);
     assert_eq!(report.drifted_share, 0.5);
     let order: Vec<&str> = report.columns.iter().map(|check| check.column.as_str()).collect();
@@ -326,10 +327,10 @@ fn a_share_of_columns_can_be_asked_for() {
         ..not_judged("", "psi", Status::Ok, "", 0.2)
     };
     let checks = || vec![drifted("a", true), drifted("b", false), drifted("c", false), drifted("d", false)];
-    assert!(report(checks(), None).drifted);
-    assert!(report(checks(), Some(0.25)).drifted);
-    assert!(!report(checks(), Some(0.3)).drifted);
-    assert!(!report(vec![], Some(0.0)).drifted);
+    assert!(report(checks(), None, &Default::default()).drifted);
+    assert!(report(checks(), Some(0.25), &Default::default()).drifted);
+    assert!(!report(checks(), Some(0.3), &Default::default()).drifted);
+    assert!(!report(vec![], Some(0.0), &Default::default()).drifted);
 }
 
 #[test]
@@ -432,7 +433,7 @@ proptest! {
         }).collect();
         let mut turned = checks.clone();
         turned.reverse();
-        let (a, b) = (report(checks, None), report(turned, None));
+        let (a, b) = (report(checks, None, &Default::default()), report(turned, None, &Default::default()));
         prop_assert_eq!(&a, &b);
         prop_assert!(a.columns.windows(2).all(|pair| pair[0].score >= pair[1].score));
     }

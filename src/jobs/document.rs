@@ -13,6 +13,12 @@ use sha2::{Digest, Sha256};
 
 use crate::schedule::{CatchUp, Overlap, ScheduleSpec};
 
+mod drift;
+
+pub use drift::{
+    ColumnSpec, ColumnType, ConceptSpec, DecideOn, DriftSpec, DriftTarget, QualitySpec, ReferencePolicy, SchemaOf,
+};
+
 /// One job: what to judge, on which data, when, and whom to tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobDocument {
@@ -118,97 +124,6 @@ pub struct SourceSpec {
     /// Only rows whose column has this value, as text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filter: BTreeMap<String, String>,
-}
-
-/// What a drift job compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DriftTarget {
-    /// Features.
-    Data,
-    /// Scores or predicted labels.
-    Prediction,
-    /// The relation of features to labels; refused when a document is read, until it can be judged.
-    Concept,
-}
-
-impl DriftTarget {
-    /// The word in documents and in `model_drift_detection.drift_type`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Prediction => "prediction",
-            Self::Concept => "concept",
-        }
-    }
-}
-
-/// How a column is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColumnType {
-    /// As numbers.
-    Numeric,
-    /// As categories.
-    Categorical,
-}
-
-/// Section `[drift]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DriftSpec {
-    /// What is compared.
-    pub target: DriftTarget,
-    /// Method of columns that name none; the configured one when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// A score above it is drift; the configured one when absent. Positive and finite.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threshold: Option<f64>,
-    /// The columns that are judged; all when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub select: Vec<String>,
-    /// Columns that are left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub exclude: Vec<String>,
-    /// Column of scores or predicted labels; present when the target is `prediction`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction: Option<String>,
-    /// Number of bins of methods that bin, 2..=100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bins: Option<u32>,
-    /// Rows that each side needs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_samples: Option<u64>,
-    /// Share of columns, 0..=1, that must drift before the run drifts; one column suffices when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_drifted_share: Option<f64>,
-    /// Difference in the share of missing values, 0..=1, above which a column drifts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_threshold: Option<f64>,
-    /// What single columns say for themselves, by column.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub columns: BTreeMap<String, ColumnSpec>,
-}
-
-/// Section `[drift.columns.<name>]`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ColumnSpec {
-    /// Method of this column.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// Threshold of this column.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threshold: Option<f64>,
-    /// Number of bins, 2..=100; excludes `edges`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bins: Option<u32>,
-    /// Inner edges of the bins, ascending.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edges: Option<Vec<f64>>,
-    /// How the column is read; by its stored type when absent.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
-    pub column_type: Option<ColumnType>,
 }
 
 /// What a model predicts.

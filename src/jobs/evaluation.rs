@@ -31,6 +31,8 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// The run.
     pub run: Run,
+    /// Whether the run stands in the database, so that what it reads is pinned there; a backtest's does not.
+    pub is_stored: bool,
     /// The window that is judged, half open.
     pub window: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The model's version, where the job names a model.

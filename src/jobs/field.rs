@@ -109,6 +109,8 @@ pub struct Choice {
 pub enum Vocabulary {
     /// Drift methods.
     DriftMethod,
+    /// Ways to judge errors.
+    ConceptMethod,
     /// Validation metrics.
     Metric,
     /// Statistical tests of A/B tests.
@@ -225,6 +227,7 @@ impl Shape {
             Self::Version => "version".into(),
             Self::Choice(choices) => choices.iter().map(|c| format!("`\"{}\"`", c.word)).collect::<Vec<_>>().join(", "),
             Self::Word(Vocabulary::DriftMethod) => "drift method".into(),
+            Self::Word(Vocabulary::ConceptMethod) => "concept method".into(),
             Self::Word(Vocabulary::Metric) => "metric".into(),
             Self::Word(Vocabulary::AbTest) => "statistical test".into(),
             Self::Word(Vocabulary::Channel) => "channel".into(),

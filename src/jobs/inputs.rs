@@ -4,6 +4,7 @@
 //! run is pinned anew, once, and says so. Missing and unreadable inputs become outcomes with a finding; a store that
 //! cannot be reached becomes a retry.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::dataset::{self, Dataset, Format, Pin, Source};
@@ -29,10 +30,40 @@ pub enum Problem {
 /// # Errors
 /// See [`Problem`].
 pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Dataset, Problem> {
+    // A reference holds all its rows whatever the run's window is.
+    let window = context.window.filter(|_| role != "reference");
+    read(context, role, spec, &Windows { named: context.window, rows: window, wait: true }).await
+}
+
+/// Opens `spec` as a run over `window` would have: what is not there is not waited for.
+///
+/// # Errors
+/// See [`Problem`].
+pub async fn open_window(
+    context: &Context,
+    role: &str,
+    spec: &SourceSpec,
+    window: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Dataset, Problem> {
+    read(context, role, spec, &Windows { named: Some(window), rows: Some(window), wait: false }).await
+}
+
+/// Which window an input is opened for.
+struct Windows {
+    /// The window of the templates in its URI.
+    named: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The window that its rows must lie in.
+    rows: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Whether objects that are not there are waited for.
+    wait: bool,
+}
+
+/// Opens, pins and counts.
+async fn read(context: &Context, role: &str, spec: &SourceSpec, windows: &Windows) -> Result<Dataset, Problem> {
     // A window of local days or months is written in local time.
     let is_local = spec.window.as_deref().is_some_and(|w| w.trim_end().ends_with("local"));
     let timezone = if is_local { timezone(context) } else { chrono_tz::UTC };
-    let values = TemplateValues { window: context.window, tick: context.run.tick_at, timezone };
+    let values = TemplateValues { window: windows.named, tick: context.run.tick_at, timezone };
     let uri = schedule::resolve_template(&spec.uri, &values)
         .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?;
     let format = match &spec.format {
@@ -45,7 +76,7 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         uri,
         format,
         time_column: spec.time_column.clone(),
-        window: context.window.filter(|_| spec.time_column.is_some() && role != "reference"),
+        window: windows.rows.filter(|_| spec.time_column.is_some()),
         filter: spec.filter.clone(),
     };
     let pins: Vec<Pin> = pinned(context, role).await?.iter().map(to_pin).collect();
@@ -58,12 +89,15 @@ pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Da
         }
         opened => opened,
     }
-    .map_err(|e| wait_or_give_up(context, problem(role, e)))?;
-    let rows = dataset.row_count().await.map_err(|e| problem(role, e))?;
+    .map_err(|e| match problem(role, e) {
+        problem if windows.wait => wait_or_give_up(context, problem),
+        problem => problem,
+    })?;
+    let count = dataset.row_count().await.map_err(|e| problem(role, e))?;
     pin(context, role, &dataset, replaced).await?;
-    if rows == 0 {
+    if count == 0 {
         let of = dataset.uri();
-        return Err(Problem::NoData(format!("{role}: no rows in {of}{}", within(context, spec))));
+        return Err(Problem::NoData(format!("{role}: no rows in {of}{}", within(spec, windows.rows))));
     }
     Ok(dataset)
 }
@@ -82,19 +116,25 @@ fn wait_or_give_up(context: &Context, problem: Problem) -> Problem {
     }
 }
 
-fn within(context: &Context, spec: &SourceSpec) -> String {
-    match (&spec.time_column, context.window) {
+fn within(spec: &SourceSpec, window: Option<(DateTime<Utc>, DateTime<Utc>)>) -> String {
+    match (&spec.time_column, window) {
         (Some(column), Some((start, end))) => format!(" with {column} in [{start}, {end})"),
         _ => String::new(),
     }
 }
 
 async fn pinned(context: &Context, role: &str) -> Result<Vec<InputPin>, Problem> {
+    if !context.is_stored {
+        return Ok(Vec::new());
+    }
     let mut conn = context.pool.acquire().await.map_err(|e| Problem::Job(e.into()))?;
     queue::pinned_inputs(&mut conn, context.run.id, role).await.map_err(|e| Problem::Job(e.into()))
 }
 
 async fn pin(context: &Context, role: &str, dataset: &Dataset, replace: bool) -> Result<(), Problem> {
+    if !context.is_stored {
+        return Ok(());
+    }
     let pins: Vec<InputPin> = dataset.pins().into_iter().map(from_pin).collect();
     let mut conn = context.pool.acquire().await.map_err(|e| Problem::Job(e.into()))?;
     if replace {

@@ -29,6 +29,21 @@ pub struct MethodInfo {
     pub applies_to: AppliesTo,
 }
 
+/// A way to judge errors, as far as documents need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConceptMethodInfo {
+    /// Its name in documents.
+    pub name: String,
+    /// The task that it is for; both when absent.
+    pub task: Option<Task>,
+    /// Whether it needs the probability of the positive class.
+    pub needs_score: bool,
+    /// Whether it needs the predicted class or number.
+    pub needs_prediction: bool,
+    /// Whether it follows the rows in the order of time.
+    pub needs_time: bool,
+}
+
 /// A validation metric, as far as documents need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricInfo {
@@ -45,6 +60,8 @@ pub struct MetricInfo {
 pub struct Known {
     /// Drift methods.
     pub drift_methods: Vec<MethodInfo>,
+    /// Ways to judge errors.
+    pub concept_methods: Vec<ConceptMethodInfo>,
     /// Validation metrics.
     pub metrics: Vec<MetricInfo>,
     /// Statistical tests of A/B tests.

@@ -171,17 +171,29 @@ fn review_all(document: &JobDocument, kind: &'static dyn Kind, review: &mut Revi
 /// Which datasets are there: those that the kind reads, and no others. What is missing is told once.
 fn review_inputs(document: &JobDocument, kind: &'static dyn Kind, review: &mut Review<'_>) {
     let given = [("reference", document.data.reference.is_some()), ("current", document.data.current.is_some())];
-    let missing: Vec<&str> =
-        given.iter().filter(|(key, there)| !there && kind.inputs().contains(key)).map(|(key, _)| *key).collect();
+    let reads = |key: &&str| kind.inputs().contains(key) || kind.also_reads(document).contains(key);
+    let missing: Vec<&str> = given.iter().filter(|(key, there)| !there && reads(key)).map(|(key, _)| *key).collect();
     if !missing.is_empty() {
         let message =
             format!("`kind = \"{}\"` needs {} in `[data]`", kind.name(), super::reader::quoted(missing.clone()));
         let example: Vec<String> = missing.iter().map(|key| format!("`{key} = {{ uri = \"...\" }}`")).collect();
         review.at_key(&["data"], Code::MissingKey, message, |d| d.hint(format!("add {}", example.join(" and "))));
     }
-    for (key, _) in given.iter().filter(|(key, there)| *there && !kind.inputs().contains(key)) {
-        let message = format!("`kind = \"{}\"` does not read `{key}`", kind.name());
+    for (key, _) in given.iter().filter(|(key, there)| *there && !reads(key)) {
+        let message = format!("`kind = \"{}\"` does not read `{key}`{}", kind.name(), as_written(document, key));
         review.at_key(&["data", key], Code::Conflict, message, |d| d.hint("remove it"));
+    }
+}
+
+/// What makes a dataset superfluous that the kind may read.
+fn as_written(document: &JobDocument, key: &str) -> &'static str {
+    use super::document::ReferencePolicy::{Fixed, Profile};
+    match document.drift.as_ref().map(|drift| drift.reference_policy()) {
+        Some(Profile) if key == "reference" => ": its reference is the registered profile",
+        Some(policy) if key == "reference" && policy != Fixed => {
+            ": its reference is made of earlier windows of `current`"
+        }
+        _ => "",
     }
 }
 

@@ -63,6 +63,7 @@ impl Handler for Runner {
             cancel: context.cancel.clone(),
             window: run.window_start.zip(run.window_end),
             run: run.clone(),
+            is_stored: true,
             model: model.clone(),
         };
         let evaluated = tokio::select! {
@@ -199,11 +200,10 @@ impl Runner {
             };
             let changes =
                 notify::apply(&mut tx, &self.channels, &evaluation).await.map_err(|e| database(e.into_sqlx()))?;
-            let linked: Vec<_> = changes.opened.iter().chain(&changes.continuing).collect();
-            if !linked.is_empty() {
-                let subjects: Vec<String> = linked.iter().map(|i| i.subject.clone()).collect();
-                let ids: Vec<_> = linked.iter().map(|i| i.id).collect();
-                results::link_incidents(&mut tx, run.id, &subjects, &ids).await.map_err(database)?;
+            let live = changes.opened.iter().chain(&changes.continuing);
+            let live: Vec<_> = live.map(|incident| (incident.subject.as_str(), incident.id)).collect();
+            if let (Rows::Drift(rows), false) = (&evaluated.rows, live.is_empty()) {
+                results::link_incidents(&mut tx, run.id, rows, &live).await.map_err(database)?;
             }
         }
         // Last, because it ends with the audit trail, whose head is locked until the commit.

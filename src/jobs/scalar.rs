@@ -156,6 +156,11 @@ impl Reader<'_> {
                 Code::UnknownMethod,
                 known.drift_methods.iter().map(|method| method.name.as_str()).collect(),
             ),
+            Vocabulary::ConceptMethod => (
+                "concept method",
+                Code::UnknownMethod,
+                known.concept_methods.iter().map(|method| method.name.as_str()).collect(),
+            ),
             Vocabulary::Metric => {
                 ("metric", Code::UnknownMetric, known.metrics.iter().map(|metric| metric.name.as_str()).collect())
             }

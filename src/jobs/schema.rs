@@ -140,6 +140,7 @@ fn shape(of: &'static Shape, checks: Checks<'_>) -> Map<String, Value> {
 fn word(vocabulary: Vocabulary, known: &Known) -> Value {
     let words: Vec<&str> = match vocabulary {
         Vocabulary::DriftMethod => known.drift_methods.iter().map(|method| method.name.as_str()).collect(),
+        Vocabulary::ConceptMethod => known.concept_methods.iter().map(|method| method.name.as_str()).collect(),
         Vocabulary::Metric => known.metrics.iter().map(|metric| metric.name.as_str()).collect(),
         Vocabulary::AbTest => known.ab_tests.iter().map(String::as_str).collect(),
         Vocabulary::Channel => return json!({ "type": "string", "minLength": 1 }),

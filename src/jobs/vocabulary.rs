@@ -42,6 +42,7 @@ pub fn words() -> Known {
                 needs_score: m.needs() == metrics::Needs::Scores,
             })
             .collect(),
+        concept_methods: Vec::new(),
         ab_tests: ab::ALL.iter().map(|t| t.name().to_owned()).collect(),
         channels: None,
     }

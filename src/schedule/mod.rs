@@ -13,6 +13,7 @@
 
 mod cron;
 mod cron_error;
+mod earlier;
 mod policy;
 mod reconcile;
 mod scheduler;
@@ -23,6 +24,7 @@ mod window;
 
 pub use cron::{CronSchedule, ticks_between};
 pub use cron_error::CronError;
+pub use earlier::{Rhythm, same_weekdays, windows_before};
 pub use policy::{CatchUp, Overlap};
 pub use reconcile::{Error, JobRow, Planned, Reconciled, RunFactory, ScheduleFailure, reconcile};
 pub use scheduler::run_scheduler;

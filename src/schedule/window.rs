@@ -100,6 +100,17 @@ impl WindowSpec {
         }
     }
 
+    /// Whether windows of seven days apart overlap.
+    #[must_use]
+    pub fn is_longer_than_a_week(self) -> bool {
+        match self {
+            Self::Exact(length) => length > Duration::weeks(1),
+            Self::Calendar { count, unit: Unit::Day, .. } => count > 7,
+            Self::Calendar { count, unit: Unit::Week, .. } => count > 1,
+            Self::Calendar { unit: Unit::Month | Unit::Year, .. } => true,
+        }
+    }
+
     /// The window of a tick, for a job in `timezone`; none when it reaches beyond the calendar.
     #[must_use]
     pub fn of(self, tick: DateTime<Utc>, timezone: Tz) -> Option<Window> {

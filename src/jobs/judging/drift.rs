@@ -1,15 +1,16 @@
-//! Drift of one dataset against another, column by column.
+//! Drift of one side against another, column by column, and within segments.
 //!
 //! Holds no more than a few columns in memory: as many as are judged side by side. One column that cannot be judged
 //! is reported as such and never hides the others; only an input that cannot be read at all is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::dataset::{self, ColumnInfo, ColumnKind, Dataset};
-use crate::drift::{self, Check, NumericSample, Options, Report, Sample, Status};
+use super::segments::{Segments, categories_by_segment, numbers_by_segment};
+use super::side::Side;
+use crate::dataset::{self, AlignedColumn, ColumnInfo, ColumnKind, NumericColumn};
+use crate::drift::{self, CategoryCounts, Check, Method, NumericSample, Options, Report, Sample, Status};
 
 /// How a column is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct ColumnPlan {
     pub bins: Option<usize>,
     /// Explicit inner edges of the bins.
     pub edges: Option<Vec<f64>>,
+    /// How much it matters when drifted columns are put in order; 1 when absent.
+    pub importance: Option<f64>,
     /// The declared type; inferred otherwise.
     pub reading: Option<Reading>,
 }
@@ -53,6 +56,8 @@ pub struct Plan {
     pub options: Options,
     /// Share of columns that must drift before the whole drifts; none means one column is enough.
     pub min_drifted_share: Option<f64>,
+    /// A column whose values are judged each on their own, beside all rows together.
+    pub group_by: Option<String>,
     /// What single columns say.
     pub columns: BTreeMap<String, ColumnPlan>,
     /// How many columns are judged side by side.
@@ -62,162 +67,256 @@ pub struct Plan {
 /// Judges `current` against `reference`.
 ///
 /// # Errors
-/// When an object cannot be read at all (unreachable, corrupt, changed); a column that is missing, added or of another
-/// type is a check with status `schema_error` instead.
-pub async fn judge(reference: &Dataset, current: &Dataset, plan: &Plan) -> Result<Report, dataset::Error> {
-    let columns = columns_to_judge(reference, current, plan);
-    let checks: Vec<Check> = stream::iter(columns.into_iter().map(|name| judge_column(name, reference, current, plan)))
-        .buffer_unordered(plan.parallel.max(1))
-        .try_collect()
-        .await?;
-    Ok(drift::report(checks, plan.min_drifted_share))
+/// When an object cannot be read at all (unreachable, corrupt, changed), or the column that tells segments apart; a judged column
+/// that is missing, added or of another type is a check with status `schema_error` instead.
+pub async fn judge(reference: &Side, current: &Side, plan: &Plan) -> Result<Judged, dataset::Error> {
+    let sides = Sides { reference, current, infos: (reference.columns(), current.columns()) };
+    let segments = match &plan.group_by {
+        Some(column) => Segments::read(reference, current, column).await?,
+        None => None,
+    };
+    let columns = columns_to_judge(&sides.infos, plan);
+    let checks: Vec<Vec<Check>> =
+        stream::iter(columns.into_iter().map(|name| judge_column(name, &sides, segments.as_ref(), plan)))
+            .buffer_unordered(plan.parallel.max(1))
+            .try_collect()
+            .await?;
+    let importance = plan.columns.iter().filter_map(|(name, c)| Some((name.clone(), c.importance?))).collect();
+    let report = drift::report(checks.into_iter().flatten().collect(), plan.min_drifted_share, &importance);
+    let left_out = segments.map_or(0, |segments| segments.left_out);
+    Ok(Judged { report, segments_left_out: left_out })
 }
 
-fn columns_to_judge(reference: &Dataset, current: &Dataset, plan: &Plan) -> Vec<String> {
+/// What judging gave.
+#[derive(Debug)]
+pub struct Judged {
+    /// The checks of columns, and of columns within segments.
+    pub report: Report,
+    /// Segments that are too small to be among those that are judged.
+    pub segments_left_out: usize,
+}
+
+struct Sides<'a> {
+    reference: &'a Side,
+    current: &'a Side,
+    infos: (Vec<ColumnInfo>, Vec<ColumnInfo>),
+}
+
+fn columns_to_judge(infos: &(Vec<ColumnInfo>, Vec<ColumnInfo>), plan: &Plan) -> Vec<String> {
     if !plan.select.is_empty() {
         return plan.select.iter().filter(|c| !plan.exclude.contains(c)).cloned().collect();
     }
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for dataset in [reference, current] {
-        names.extend(dataset.columns().iter().map(|c| c.name.clone()));
-    }
-    names.retain(|n| !plan.exclude.contains(n));
+    let mut names: BTreeSet<String> = infos.0.iter().chain(&infos.1).map(|c| c.name.clone()).collect();
+    names.retain(|n| !plan.exclude.contains(n) && plan.group_by.as_ref() != Some(n));
     names.into_iter().collect()
+}
+
+/// How a column is judged, once its types are known.
+struct Decided {
+    method: &'static dyn Method,
+    reading: Reading,
+    options: Options,
 }
 
 async fn judge_column(
     name: String,
-    reference: &Dataset,
-    current: &Dataset,
+    sides: &Sides<'_>,
+    segments: Option<&Segments>,
     plan: &Plan,
-) -> Result<Check, dataset::Error> {
-    let column = plan.columns.get(&name).cloned().unwrap_or_default();
-    let threshold = column.threshold.or(plan.threshold);
-    let not_judged = |status, method: &str, reason: String| {
-        let threshold = threshold.or_else(|| drift::method(method).map(|m| m.default_threshold())).unwrap_or(0.2);
-        Ok(drift::not_judged(&name, method, status, &reason, threshold))
+) -> Result<Vec<Check>, dataset::Error> {
+    let decided = match decide(&name, &sides.infos, plan) {
+        Ok(decided) => decided,
+        Err(check) => return Ok(vec![*check]),
     };
-    let fallback_method = column.method.clone().unwrap_or_else(|| plan.method.clone());
-
-    let (side_a, side_b) = (find(reference, &name), find(current, &name));
-    let (info_a, info_b) = match (side_a, side_b) {
-        (Some(a), Some(b)) => (a, b),
-        (None, Some(_)) => {
-            return not_judged(Status::SchemaError, &fallback_method, "the reference has no such column".into());
-        }
-        (Some(_), None) => {
-            return not_judged(Status::SchemaError, &fallback_method, "the current data has no such column".into());
-        }
-        (None, None) => {
-            return not_judged(
+    let read = match (decided.reading, segments) {
+        (reading, Some(segments)) => by_segment(&name, sides, reading, segments).await,
+        (Reading::Numeric, None) => numbers(&name, sides).await,
+        (Reading::Categorical, None) => categories(&name, sides).await,
+    };
+    let pairs = match read {
+        Ok(pairs) => pairs,
+        Err(e) if e.is_about_a_column() => {
+            let threshold = decided.options.threshold.unwrap_or(decided.method.default_threshold());
+            return Ok(vec![drift::not_judged(
+                &name,
+                decided.method.name(),
                 Status::SchemaError,
-                &fallback_method,
-                "neither the reference nor the current data has such a column".into(),
-            );
+                e.to_string(),
+                threshold,
+            )]);
         }
+        Err(e) => return Err(e),
     };
-    let reading = match column.reading {
-        Some(reading) => reading,
-        None => match (natural_reading(info_a), natural_reading(info_b)) {
-            (Some(a), Some(b)) if a == b => a,
-            // A column with nothing but nulls has no type of its own: it is read as the other side.
-            (Some(a), None) if is_null(info_b) => a,
-            (None, Some(b)) if is_null(info_a) => b,
-            (Some(_), Some(_)) => {
-                let reason = format!("type changed: {} in the reference, {} now", info_a.dtype, info_b.dtype);
-                return not_judged(Status::SchemaError, &fallback_method, reason);
-            }
-            _ if is_null(info_a) && is_null(info_b) => {
-                return not_judged(
-                    Status::NotApplicable,
-                    &fallback_method,
-                    "all values are missing on both sides".into(),
-                );
-            }
-            _ if info_a.kind != info_b.kind => {
-                let reason = format!("type changed: {} in the reference, {} now", info_a.dtype, info_b.dtype);
-                return not_judged(Status::SchemaError, &fallback_method, reason);
-            }
-            _ => {
-                let reason = format!(
-                    "a column of type {} is not judged; declare `type = \"categorical\"` to compare its values",
-                    info_a.dtype
-                );
-                return not_judged(Status::NotApplicable, &fallback_method, reason);
-            }
-        },
-    };
-    let categorical = reading == Reading::Categorical;
-    // A method for one column must fit it; one for all is for those that it fits.
-    let for_all =
-        drift::method(&plan.method).filter(|m| plan.method_is_explicit && m.applies_to().includes(categorical));
-    let method = match column.method.as_deref().or(for_all.map(|m| m.name())) {
-        Some(wanted) => match drift::method(wanted) {
-            Some(method) => method,
-            None => {
-                return not_judged(Status::NotApplicable, wanted, format!("there is no method `{wanted}`"));
-            }
-        },
-        None => drift::default_method(categorical, &plan.method),
-    };
-    if !method.applies_to().includes(categorical) {
-        let kind = if categorical { "categorical" } else { "numeric" };
-        let reason = format!("`{}` does not apply to a {kind} column", method.name());
-        return not_judged(Status::NotApplicable, method.name(), reason);
-    }
-    let options = Options {
-        threshold,
-        bins: column.bins.unwrap_or(plan.options.bins),
-        edges: column.edges.clone().or_else(|| plan.options.edges.clone()),
-        ..plan.options.clone()
-    };
-    match reading {
-        Reading::Numeric => {
-            let (a, b) = match tokio::try_join!(reference.numeric(&name), current.numeric(&name)) {
-                Ok(sides) => sides,
-                Err(e) if e.is_about_a_column() => {
-                    return not_judged(Status::SchemaError, method.name(), e.to_string());
-                }
-                Err(e) => return Err(e),
-            };
-            Ok(super::busy(move || {
-                let (mut a, mut b) = (a, b);
+    let Decided { method, options, .. } = decided;
+    Ok(super::busy(move || pairs.into_iter().map(|pair| pair.judge(&name, method, &options)).collect()).await)
+}
+
+/// Two sides of a column, of all rows or of a segment.
+struct Pair {
+    segment: Option<String>,
+    values: Values,
+}
+
+enum Values {
+    Numbers(NumericColumn, NumericColumn),
+    Categories(CategoryCounts, CategoryCounts),
+    /// More distinct values than are counted.
+    TooMany,
+}
+
+impl Pair {
+    fn judge(self, name: &str, method: &'static dyn Method, options: &Options) -> Check {
+        let check = match self.values {
+            Values::Numbers(mut a, mut b) => {
                 drift::sort_values(&mut a.values);
                 drift::sort_values(&mut b.values);
                 let (a, b) = (
                     Sample::Numeric(NumericSample { sorted: &a.values, missing: a.missing }),
                     Sample::Numeric(NumericSample { sorted: &b.values, missing: b.missing }),
                 );
-                drift::judge(&name, method, &a, &b, &options)
-            })
-            .await)
+                drift::judge(name, method, &a, &b, options)
+            }
+            Values::Categories(a, b) => {
+                drift::judge(name, method, &Sample::Categorical(&a), &Sample::Categorical(&b), options)
+            }
+            Values::TooMany => drift::not_judged(
+                name,
+                method.name(),
+                Status::NotApplicable,
+                "high_cardinality: too many distinct values to compare",
+                options.threshold.unwrap_or(method.default_threshold()),
+            ),
+        };
+        Check { segment: self.segment, ..check }
+    }
+}
+
+async fn numbers(name: &str, sides: &Sides<'_>) -> Result<Vec<Pair>, dataset::Error> {
+    let (a, b) = tokio::try_join!(sides.reference.numeric(name), sides.current.numeric(name))?;
+    Ok(vec![Pair { segment: None, values: Values::Numbers(a, b) }])
+}
+
+async fn categories(name: &str, sides: &Sides<'_>) -> Result<Vec<Pair>, dataset::Error> {
+    let (a, b) = tokio::try_join!(sides.reference.categories(name), sides.current.categories(name))?;
+    let overflow = a.distinct_overflow || b.distinct_overflow;
+    let values = if overflow { Values::TooMany } else { Values::Categories(a.counts, b.counts) };
+    Ok(vec![Pair { segment: None, values }])
+}
+
+/// All rows together, and then each segment.
+async fn by_segment(
+    name: &str,
+    sides: &Sides<'_>,
+    reading: Reading,
+    segments: &Segments,
+) -> Result<Vec<Pair>, dataset::Error> {
+    let mut pairs = match reading {
+        Reading::Numeric => numbers(name, sides).await?,
+        Reading::Categorical => categories(name, sides).await?,
+    };
+    let wanted = [name];
+    let (a, b) = tokio::try_join!(sides.reference.aligned(&wanted), sides.current.aligned(&wanted))?;
+    let column = |table: Option<dataset::Table>| table.and_then(|table| table.columns.into_iter().next());
+    let (Some(a), Some(b)) = (column(a), column(b)) else { return Ok(pairs) };
+    let (count, places) = (segments.names.len(), (segments.reference.clone(), segments.current.clone()));
+    let values = super::busy(move || deal(a, b, reading, &places.0, &places.1, count)).await;
+    let title = |segment: &String| format!("{} = {segment}", segments.column);
+    pairs.extend(segments.names.iter().zip(values).map(|(name, values)| Pair { segment: Some(title(name)), values }));
+    Ok(pairs)
+}
+
+fn deal(
+    a: AlignedColumn,
+    b: AlignedColumn,
+    reading: Reading,
+    places_a: &[Option<u8>],
+    places_b: &[Option<u8>],
+    count: usize,
+) -> Vec<Values> {
+    match reading {
+        Reading::Numeric => {
+            let (a, b) = (numbers_by_segment(&a, places_a, count), numbers_by_segment(&b, places_b, count));
+            a.into_iter().zip(b).map(|(a, b)| Values::Numbers(a, b)).collect()
         }
         Reading::Categorical => {
-            let (a, b) = match tokio::try_join!(reference.categories(&name), current.categories(&name)) {
-                Ok(sides) => sides,
-                Err(e) if e.is_about_a_column() => {
-                    return not_judged(Status::SchemaError, method.name(), e.to_string());
-                }
-                Err(e) => return Err(e),
-            };
-            if a.distinct_overflow || b.distinct_overflow {
-                return not_judged(
-                    Status::NotApplicable,
-                    method.name(),
-                    "high_cardinality: too many distinct values to compare".into(),
-                );
-            }
-            let sides = Arc::new((a.counts, b.counts));
-            Ok(super::busy(move || {
-                drift::judge(&name, method, &Sample::Categorical(&sides.0), &Sample::Categorical(&sides.1), &options)
-            })
-            .await)
+            let (a, b) = (categories_by_segment(a, places_a, count), categories_by_segment(b, places_b, count));
+            a.into_iter().zip(b).map(|(a, b)| Values::Categories(a, b)).collect()
         }
     }
 }
 
-fn find<'a>(dataset: &'a Dataset, name: &str) -> Option<&'a ColumnInfo> {
-    dataset.columns().iter().find(|c| c.name == name)
+/// Reading, method and options of a column, or the check that says why it is not judged.
+fn decide(name: &str, infos: &(Vec<ColumnInfo>, Vec<ColumnInfo>), plan: &Plan) -> Result<Decided, Box<Check>> {
+    let column = plan.columns.get(name).cloned().unwrap_or_default();
+    let threshold = column.threshold.or(plan.threshold);
+    let not_judged = |status, method: &str, reason: String| {
+        let threshold = threshold.or_else(|| drift::method(method).map(|m| m.default_threshold())).unwrap_or(0.2);
+        Box::new(drift::not_judged(name, method, status, reason, threshold))
+    };
+    let fallback = column.method.clone().unwrap_or_else(|| plan.method.clone());
+    let (info_a, info_b) = match (find(&infos.0, name), find(&infos.1, name)) {
+        (Some(a), Some(b)) => (a, b),
+        (a, b) => {
+            let who = match (a, b) {
+                (None, Some(_)) => "the reference has no such column",
+                (Some(_), _) => "the current data has no such column",
+                (None, None) => "neither the reference nor the current data has such a column",
+            };
+            return Err(not_judged(Status::SchemaError, &fallback, who.into()));
+        }
+    };
+    let reading = match column.reading {
+        Some(reading) => reading,
+        None => reading_of(info_a, info_b).map_err(|(status, reason)| not_judged(status, &fallback, reason))?,
+    };
+    let categorical = reading == Reading::Categorical;
+    // A method for one column must fit it; one for all is for those that it fits.
+    let for_all =
+        drift::method(&plan.method).filter(|m| plan.method_is_explicit && m.applies_to().includes(categorical));
+    let method = match column.method.as_deref().or(for_all.map(|m| m.name())) {
+        Some(wanted) => drift::method(wanted)
+            .ok_or_else(|| not_judged(Status::NotApplicable, wanted, format!("there is no method `{wanted}`")))?,
+        None => drift::default_method(categorical, &plan.method),
+    };
+    if !method.applies_to().includes(categorical) {
+        let kind = if categorical { "categorical" } else { "numeric" };
+        let reason = format!("`{}` does not apply to a {kind} column", method.name());
+        return Err(not_judged(Status::NotApplicable, method.name(), reason));
+    }
+    let options = Options {
+        threshold,
+        bins: column.bins.unwrap_or(plan.options.bins),
+        edges: column.edges.or_else(|| plan.options.edges.clone()),
+        ..plan.options.clone()
+    };
+    Ok(Decided { method, reading, options })
+}
+
+/// How a column is read when nobody says so, from its types on both sides.
+fn reading_of(a: &ColumnInfo, b: &ColumnInfo) -> Result<Reading, (Status, String)> {
+    let changed = || (Status::SchemaError, format!("type changed: {} in the reference, {} now", a.dtype, b.dtype));
+    match (natural_reading(a), natural_reading(b)) {
+        (Some(a), Some(b)) if a == b => Ok(a),
+        // A column with nothing but nulls has no type of its own: it is read as the other side.
+        (Some(reading), None) if b.is_untyped() => Ok(reading),
+        (None, Some(reading)) if a.is_untyped() => Ok(reading),
+        (Some(_), Some(_)) => Err(changed()),
+        _ if a.is_untyped() && b.is_untyped() => {
+            Err((Status::NotApplicable, "all values are missing on both sides".to_owned()))
+        }
+        _ if a.kind != b.kind => Err(changed()),
+        _ => Err((
+            Status::NotApplicable,
+            format!(
+                "a column of type {} is not judged; declare `type = \"categorical\"` to compare its values",
+                a.dtype
+            ),
+        )),
+    }
+}
+
+fn find<'a>(columns: &'a [ColumnInfo], name: &str) -> Option<&'a ColumnInfo> {
+    columns.iter().find(|c| c.name == name)
 }
 
 /// How a column is read when nobody says so; none for types that are judged only when declared.
@@ -227,9 +326,4 @@ fn natural_reading(info: &ColumnInfo) -> Option<Reading> {
         ColumnKind::Text | ColumnKind::Boolean => Some(Reading::Categorical),
         ColumnKind::Temporal | ColumnKind::Unsupported => None,
     }
-}
-
-/// A column without a single value has no type.
-fn is_null(info: &ColumnInfo) -> bool {
-    info.dtype == "null" || info.dtype == "missing throughout"
 }

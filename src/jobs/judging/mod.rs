@@ -6,6 +6,9 @@
 pub mod ab_test;
 pub mod drift;
 pub mod metrics;
+pub mod quality;
+pub mod segments;
+pub mod side;
 
 /// Mathematics on a thread that may be busy. A panic in it goes on in the caller: the queue turns it into a failed attempt.
 async fn busy<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

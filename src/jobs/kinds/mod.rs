@@ -29,8 +29,12 @@ pub trait Kind: Sync {
     fn summary(&self) -> &'static str;
     /// The keys of its section.
     fn section(&self) -> &'static Section;
-    /// Which datasets it reads, of `reference` and `current`. It needs all of them.
+    /// Which datasets it reads whatever its section says, of `reference` and `current`. It needs all of them.
     fn inputs(&self) -> &'static [&'static str];
+    /// Which others this document needs.
+    fn also_reads(&self, _document: &JobDocument) -> &'static [&'static str] {
+        &[]
+    }
     /// Checks what the field table cannot say. Keys that are wrong by the table are passed over by the review.
     fn check(&self, document: &JobDocument, review: &mut Review<'_>);
     /// Judges the data of a run.

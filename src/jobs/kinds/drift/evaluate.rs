@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::drift::{self, Check, Options, Reliability, Report, Status};
-use crate::jobs::document::{ColumnType, DataSpec, DriftSpec, DriftTarget, JobDocument};
+use super::findings::{drift_findings, quality_findings, schema_findings, subject};
+use super::reference::{self, Reference};
+use crate::db::results::DriftRow;
+use crate::drift::{Check, DecideOn, Options, Status};
+use crate::jobs::document::{self, ColumnType, DataSpec, DriftSpec, DriftTarget, JobDocument, SchemaOf};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
-use crate::jobs::inputs;
-use crate::jobs::judging::drift::{ColumnPlan, Plan, Reading, judge};
-use crate::notify::{Finding, FindingStatus, Severity};
+use crate::jobs::inputs::{self, Problem};
+use crate::jobs::judging::drift::{ColumnPlan, Judged, Plan, Reading, judge};
+use crate::jobs::judging::quality::{self, Allowed, Wanted};
+use crate::jobs::judging::side::Side;
 use crate::queue::JobError;
 
 /// Columns that a summary names at most; the rows have them all.
@@ -21,29 +25,66 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
     if !context.settings.enable_drift_detection {
         return Ok(switched_off());
     }
-    let (Some(reference), Some(current)) = (&document.data.reference, &document.data.current) else {
-        return Err(JobError::permanent(
-            "invalid_document",
-            "a drift job needs data.reference and data.current".to_owned(),
-        ));
+    match judged(spec, document, context).await {
+        Ok(evaluated) => Ok(evaluated),
+        Err(problem) => problem.into_evaluated(),
+    }
+}
+
+async fn judged(spec: &DriftSpec, document: &JobDocument, context: &Context) -> Result<Evaluated, Problem> {
+    let Some(source) = &document.data.current else {
+        let error = JobError::permanent("invalid_document", "a drift job needs data.current".to_owned());
+        return Err(Problem::Job(error));
     };
-    let reference = match inputs::open(context, "reference", reference).await {
-        Ok(dataset) => dataset,
-        Err(problem) => return problem.into_evaluated(),
+    let reference = reference::open(spec, document, context).await?;
+    let current: Side = inputs::open(context, "current", source).await?.into();
+    let plan = plan(spec, &document.data, context);
+    let mut found = Found { description: Value::Null, ..Found::default() };
+    let data = |error| inputs::problem("data", error);
+    let side = match reference {
+        Reference::Found { side, description } => {
+            found.description = description;
+            found.drift = Some(judge(&side, &current, &plan).await.map_err(data)?);
+            Some(side)
+        }
+        Reference::NotYet(reason) => {
+            found.description = json!({ "policy": spec.reference_policy(), "reason": reason });
+            None
+        }
     };
-    let current = match inputs::open(context, "current", current).await {
-        Ok(dataset) => dataset,
-        Err(problem) => return problem.into_evaluated(),
-    };
-    let report = match judge(&reference, &current, &plan(spec, &document.data, context)).await {
-        Ok(report) => report,
-        Err(error) => return inputs::problem("data", error).into_evaluated(),
-    };
-    Ok(evaluated(spec, &report, reference.bytes_read() + current.bytes_read()))
+    if let Side::Data(datasets) = &current
+        && let Some(dataset) = datasets.first()
+    {
+        let wanted = wanted(spec, document, context, side.as_ref());
+        found.quality = quality::look(dataset, side.as_ref(), &wanted, &plan).await.map_err(data)?;
+    }
+    found.bytes_read = current.bytes_read() + side.map_or(0, |side| side.bytes_read());
+    Ok(evaluated(spec, found))
+}
+
+/// All that a run found.
+#[derive(Default)]
+struct Found {
+    /// What the data was compared with.
+    description: Value,
+    /// None when there is nothing to compare with yet.
+    drift: Option<Judged>,
+    quality: Vec<Check>,
+    bytes_read: u64,
 }
 
 fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
-    let mut options = Options { min_samples: spec.min_samples, ..Options::default() };
+    let mut options = Options {
+        min_samples: spec.min_samples,
+        require_significance: spec.require_significance,
+        ..Options::default()
+    };
+    if spec.decide_on == Some(document::DecideOn::PValue) {
+        options.decide_on = DecideOn::PValue;
+    }
+    if let Some(alpha) = spec.alpha {
+        options.alpha = alpha;
+    }
     if let Some(bins) = spec.bins {
         options.bins = bins as usize;
     }
@@ -64,6 +105,7 @@ fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
         threshold: spec.threshold.or(Some(context.settings.drift_threshold)),
         options,
         min_drifted_share: spec.min_drifted_share,
+        group_by: spec.group_by.clone(),
         columns: spec
             .columns
             .iter()
@@ -77,6 +119,7 @@ fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
                     threshold: c.threshold,
                     bins: c.bins.map(|n| n as usize),
                     edges: c.edges.clone(),
+                    importance: c.importance,
                     reading,
                 };
                 (name.clone(), plan)
@@ -86,147 +129,80 @@ fn plan(spec: &DriftSpec, data: &DataSpec, context: &Context) -> Plan {
     }
 }
 
-fn evaluated(spec: &DriftSpec, report: &Report, bytes_read: u64) -> Evaluated {
+/// What is looked at besides drift.
+fn wanted(spec: &DriftSpec, document: &JobDocument, context: &Context, reference: Option<&Side>) -> Wanted {
+    let values = spec.columns.iter().filter(|(_, c)| c.min.is_some() || c.max.is_some() || !c.allowed.is_empty());
+    let values = values.map(|(name, c)| {
+        let allowed = Allowed {
+            limits: (c.min, c.max),
+            only: c.allowed.clone(),
+            max_outside_share: c.max_outside_share.unwrap_or(0.0),
+        };
+        (name.clone(), allowed)
+    });
+    let quality = spec.quality.clone().unwrap_or_default();
+    let end = context.window.map_or_else(|| context.run.tick_at.unwrap_or_else(|| context.clock.now()), |w| w.1);
+    let time_column = document.data.current.as_ref().and_then(|current| current.time_column.clone());
+    Wanted {
+        values: values.collect(),
+        key: (!quality.key.is_empty()).then(|| (quality.key.clone(), quality.max_duplicate_share.unwrap_or(0.0))),
+        freshness: time_column.zip(quality.freshness_seconds).map(|(column, limit)| (column, limit as f64, end)),
+        max_new_share: quality.max_new_share,
+        schema: match quality.schema {
+            Some(SchemaOf::Reference) => reference.map(Side::columns),
+            Some(SchemaOf::Registered) | None => None,
+        },
+    }
+}
+
+fn evaluated(spec: &DriftSpec, found: Found) -> Evaluated {
     let drift_type = spec.target.as_str();
-    let judged =
-        report.columns.iter().filter(|c| matches!(c.status, Status::Ok | Status::Warning | Status::Drifted)).count();
+    let left_out = found.drift.as_ref().map_or(0, |drift| drift.segments_left_out);
+    let report = found.drift.map(|drift| drift.report).unwrap_or_default();
+    let checks = || report.columns.iter().chain(&found.quality);
+    let judged = report.columns.iter().filter(|c| c.status.is_result()).count();
+    let wrong: Vec<String> = found.quality.iter().filter(|c| c.drifted).map(subject).collect();
     let outcome = if report.drifted {
         "drifted"
-    } else if report.columns.iter().any(|c| c.status == Status::SchemaError) {
+    } else if !wrong.is_empty() {
+        "quality"
+    } else if checks().any(|c| c.status == Status::SchemaError) {
         "schema_error"
     } else if judged == 0 {
         "insufficient_data"
     } else {
         "ok"
     };
+    let mut summary = json!({
+        "drift_score": report.drift_score,
+        "drifted_share": report.drifted_share,
+        "drifted_columns": report.drifted_columns,
+        "columns_judged": judged,
+        "reference": found.description,
+        "columns": report.columns.iter().take(SUMMARY_COLUMNS).map(|c| json!({
+            "column": c.subject(), "method": c.method, "score": c.score, "threshold": c.threshold, "status": c.status.as_str(),
+        })).collect::<Vec<_>>(),
+    });
+    if !found.quality.is_empty() {
+        summary["quality"] = json!({ "checks": found.quality.len(), "wrong": wrong });
+    }
+    if left_out > 0 {
+        summary["segments_left_out"] = json!(left_out);
+    }
+    let mut findings = drift_findings(spec, &report);
+    findings.extend(schema_findings(checks()));
+    findings.extend(quality_findings(&found.quality));
     Evaluated {
         outcome: outcome.to_owned(),
-        summary: json!({
-            "drift_score": report.drift_score,
-            "drifted_share": report.drifted_share,
-            "drifted_columns": report.drifted_columns,
-            "columns_judged": judged,
-            "columns": report.columns.iter().take(SUMMARY_COLUMNS).map(|c| json!({
-                "column": c.column, "method": c.method, "score": c.score, "threshold": c.threshold, "status": c.status.as_str(),
-            })).collect::<Vec<_>>(),
-        }),
-        findings: findings(spec, report),
-        complete_kinds: vec!["drift", "schema_error"],
-        rows: Rows::Drift(report.columns.iter().map(|c| row(drift_type, c)).collect()),
-        bytes_read,
+        summary,
+        findings,
+        complete_kinds: vec!["drift", "quality", "schema_error"],
+        rows: Rows::Drift(checks().map(|c| row(drift_type, c)).collect()),
+        bytes_read: found.bytes_read,
     }
 }
 
-fn findings(spec: &DriftSpec, report: &Report) -> Vec<Finding> {
-    let mut findings = Vec::with_capacity(report.columns.len() * 2);
-    for check in &report.columns {
-        if check.status == Status::SchemaError {
-            findings.push(Finding {
-                kind: "schema_error",
-                subject: check.column.clone(),
-                status: FindingStatus::Breach,
-                severity: Severity::Critical,
-                title: format!(
-                    "{} cannot be judged: {}",
-                    check.column,
-                    check.reason.as_deref().unwrap_or("schema error")
-                ),
-                score: None,
-                threshold: None,
-                evidence: json!({ "column": check.column, "problem": check.reason }),
-            });
-        }
-        if spec.min_drifted_share.is_none() {
-            findings.push(drift_finding(check));
-        }
-    }
-    if let Some(share) = spec.min_drifted_share {
-        findings.push(Finding {
-            kind: "drift",
-            subject: "share of drifted columns".to_owned(),
-            status: if report.drifted { FindingStatus::Breach } else { FindingStatus::Clear },
-            severity: Severity::Warning,
-            title: format!(
-                "{} of {} columns drifted ({})",
-                report.drifted_columns.len(),
-                report.columns.len(),
-                report.drifted_columns.join(", ")
-            ),
-            score: Some(report.drifted_share),
-            threshold: Some(share),
-            evidence: json!({ "drifted_columns": report.drifted_columns, "drifted_share": report.drifted_share, "needed": share }),
-        });
-    }
-    findings
-}
-
-fn drift_finding(check: &Check) -> Finding {
-    let title = drift::method(&check.method).map_or_else(|| check.method.clone(), |m| m.title().to_owned());
-    let status = match check.status {
-        Status::Drifted => FindingStatus::Breach,
-        Status::Ok | Status::Warning => FindingStatus::Clear,
-        Status::NotApplicable | Status::InsufficientData | Status::SchemaError | Status::NoData => {
-            FindingStatus::Unknown
-        }
-    };
-    Finding {
-        kind: "drift",
-        subject: check.column.clone(),
-        status,
-        severity: Severity::Warning,
-        title: match (check.score, status) {
-            (Some(score), FindingStatus::Breach) if check.reason.as_deref() != Some("missing") => {
-                format!("{} drifted: {title} {score:.3} > {}", check.column, check.threshold)
-            }
-            (_, FindingStatus::Breach) => format!(
-                "{} drifted: {:.0} % missing, {:.0} % in the reference",
-                check.column,
-                100.0 * check.missing_current,
-                100.0 * check.missing_reference
-            ),
-            (Some(score), _) => format!("{}: {title} {score:.3}, threshold {}", check.column, check.threshold),
-            (None, _) => format!("{}: {}", check.column, check.status.as_str()),
-        },
-        score: check.score,
-        threshold: Some(check.threshold),
-        evidence: evidence(check),
-    }
-}
-
-/// What a person is shown: the numbers of the verdict, not the method's inner workings.
-fn evidence(check: &Check) -> Value {
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let mut evidence = serde_json::Map::new();
-    let mut show = |label: &str, value: Value| drop(evidence.insert(label.to_owned(), value));
-    show("method", json!(check.method));
-    show("rows", json!(format!("{} now, {} in the reference", check.n_current, check.n_reference)));
-    show(
-        "missing",
-        json!(format!("{} now, {} in the reference", percent(check.missing_current), percent(check.missing_reference))),
-    );
-    if let Some(at) = check.details["at"].as_f64() {
-        let direction = match check.details["direction"].as_str() {
-            Some("current_higher") => "values are higher now",
-            Some("current_lower") => "values are lower now",
-            _ => "the distributions differ",
-        };
-        show("largest gap", json!(format!("at {at}: {direction}")));
-    }
-    match (check.p_value, check.log10_p_value) {
-        (_, Some(log10)) if log10 < -300.0 => show("p-value", json!("< 1e-300")),
-        (Some(p), _) => show("p-value", json!(format!("{p:.1e}"))),
-        _ => {}
-    }
-    if check.reliability == Some(Reliability::Low) {
-        show("reliability", json!("low: there are too few rows for this threshold"));
-    }
-    if let Some(reason) = &check.reason {
-        show("reason", json!(reason));
-    }
-    Value::Object(evidence)
-}
-
-fn row(drift_type: &'static str, check: &Check) -> crate::db::results::DriftRow {
+fn row(drift_type: &'static str, check: &Check) -> DriftRow {
     let mut details = check.details.clone();
     if let Value::Object(map) = &mut details {
         map.insert("missing_reference".into(), json!(check.missing_reference));
@@ -234,9 +210,11 @@ fn row(drift_type: &'static str, check: &Check) -> crate::db::results::DriftRow 
         map.insert("log10_p_value".into(), json!(check.log10_p_value));
         map.insert("q_value".into(), json!(check.q_value));
     }
-    crate::db::results::DriftRow {
+    DriftRow {
         drift_type,
+        subject: subject(check),
         feature_name: check.column.clone(),
+        segment: check.segment.clone(),
         method: check.method.clone(),
         drift_score: check.score,
         threshold: check.threshold,
