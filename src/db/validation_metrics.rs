@@ -215,3 +215,14 @@ pub async fn series(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Po
     points.reverse();
     Ok(points)
 }
+
+/// Those of the runs that there are, each with the model that its document names.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn runs_about(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Option<String>)>, sqlx::Error> {
+    let rows = sqlx::query!(r#"SELECT id, document->'model'->>'name' AS model FROM runs WHERE id = ANY($1)"#, ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.model)).collect())
+}
