@@ -67,7 +67,7 @@ impl Method for Energy {
             0.25 * (distances.spread_first + distances.spread_second + 2.0 * distances.between)
         };
         let squared = distances.energy_squared;
-        let share = |of: f64| if squared > 0.0 { squared / (2.0 * of) } else { 0.0 };
+        let share = |of: f64| if squared > 0.0 { (squared / (2.0 * of)).min(f64::MAX) } else { 0.0 };
         let inhomogeneity = share(distances.between);
         Ok(Score {
             value: share(spread).sqrt(),

@@ -40,7 +40,7 @@ impl Method for Hellinger {
         AppliesTo::Any
     }
     fn minimum_sample(&self) -> u64 {
-        136
+        150
     }
     fn scores_missing(&self) -> bool {
         true

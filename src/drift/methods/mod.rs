@@ -23,8 +23,9 @@ use super::sample::Sample;
 use super::{Method, NotJudged, Score};
 use crate::stats::{chi_square_upper_quantile, for_each_value, homogeneity};
 
-/// A bin of which fewer rows than this are expected on a side follows no chi-square distribution.
-const SPARSE: f64 = 5.0;
+/// Where fewer rows than this are expected in a bin of the smaller side, scores of unchanged data run higher than the chi-square
+/// distribution says: 1.8 % of them above its 99 % point at ten.
+const SPARSE: f64 = 15.0;
 
 /// Counts both sides on common bins; the beginning of every method that works on bins.
 fn binned(reference: &Sample, current: &Sample, options: &Options) -> Result<Binned, NotJudged> {

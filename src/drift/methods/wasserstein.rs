@@ -52,7 +52,7 @@ impl Method for Wasserstein {
         AppliesTo::Numeric
     }
     fn minimum_sample(&self) -> u64 {
-        711
+        647
     }
     fn scores_missing(&self) -> bool {
         false
@@ -74,7 +74,8 @@ impl Method for Wasserstein {
         } else {
             (mixed_deviation(&of_reference, &moments(current)), 0.0)
         };
-        let value = if distances.wasserstein > 0.0 { distances.wasserstein / unit } else { 0.0 };
+        // The ratio of the largest double to a small unit overflows.
+        let value = if distances.wasserstein > 0.0 { (distances.wasserstein / unit).min(f64::MAX) } else { 0.0 };
         let (n, m) = (reference.len() as f64, current.len() as f64);
         let null = if unit > 0.0 { MEAN_ABSOLUTE * spread / unit + NORMAL_99 } else { NORMAL_99 };
         Ok(Score {
