@@ -29,11 +29,11 @@ pub fn jensen_shannon(shares: impl IntoIterator<Item = (f64, f64)>) -> f64 {
         if p == q {
             return 0.0;
         }
-        let middle = 0.5 * (p + q);
-        // With d = (p - q) / (p + q) both terms are middle (1 +- d) ln(1 +- d): no cancellation for near shares.
+        // With d = (p - q) / (p + q) the terms add up to (p + q) / 4 times (1 + d) ln(1 + d) + (1 - d) ln(1 - d), which in this form
+        // loses one bit for near shares instead of all.
         let d = (p - q) / (p + q);
-        let term = |d: f64| if d <= -1.0 { 0.0 } else { (1.0 + d) * d.ln_1p() };
-        0.5 * middle * (term(d) + term(-d))
+        let both = if d.abs() >= 1.0 { 2.0 * std::f64::consts::LN_2 } else { 2.0 * d * d.atanh() + (-d * d).ln_1p() };
+        0.25 * (p + q) * both
     }));
     (nats / std::f64::consts::LN_2).clamp(0.0, 1.0)
 }

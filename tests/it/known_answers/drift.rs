@@ -32,6 +32,7 @@ pub(super) fn answer(function: &str, inputs: &Value) -> Option<Value> {
         "categorical_divergences" => divergences(inputs),
         "cramervonmises_2samp" => cramer_von_mises(inputs),
         "psi_continuous" => psi_continuous(inputs),
+        "numeric_drift_scores" => numeric_scores(inputs),
         "wasserstein_1" => wasserstein(inputs),
         _ => return None,
     })
@@ -132,6 +133,22 @@ fn wasserstein(inputs: &Value) -> Value {
     }
     json!({
         "w1": both.map(|both| both.wasserstein), "energy_distance": both.map(|both| both.energy_squared.sqrt()),
+    })
+}
+
+/// The scores that are the crate's own.
+fn numeric_scores(inputs: &Value) -> Value {
+    let (reference, current) = (sorted(numbers(&inputs["reference"])), sorted(numbers(&inputs["current"])));
+    let side = |sorted| Sample::Numeric(NumericSample { sorted, missing: 0 });
+    let check = |name: &str| {
+        let method = drift::method(name).unwrap();
+        drift::judge("x", method, &side(&reference), &side(&current), &Options::default())
+    };
+    let energy = check("energy");
+    json!({
+        "cramer_von_mises": check("cramer_von_mises").score, "anderson_darling": check("anderson_darling").score,
+        "energy": energy.score, "inhomogeneity": energy.details["inhomogeneity"],
+        "wasserstein": check("wasserstein").score,
     })
 }
 

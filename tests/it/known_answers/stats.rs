@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use steward::stats::{self, Moments};
 
 use super::Listed;
-use super::inputs::{generated, number, numbers, tail, text};
+use super::inputs::{generated, number, numbers, sorted, tail, text};
 
 pub(super) const LISTED: Listed = Listed { functions: &[], cases: &[], fields: &[] };
 
@@ -21,6 +21,13 @@ pub(super) fn answer(function: &str, inputs: &Value) -> Option<Value> {
         "student_t_ppf" => json!({ "t": stats::student_t_upper_quantile(1.0 - x("p"), x("df")) }),
         "normal_ppf" => json!({ "z": stats::normal_quantile(x("p")) }),
         "kolmogorov_limiting_sf" => json!({ "p": tail(stats::kolmogorov_limit(x("x"))) }),
+        "cramer_von_mises_limiting_sf" => json!({ "p": tail(stats::cramer_von_mises_limit(x("x"))) }),
+        "anderson_darling_limiting_sf" => json!({ "p": tail(stats::anderson_darling_limit(x("x"))) }),
+        "quantiles_type_7" => {
+            let values = sorted(numbers(&inputs["x"]));
+            let quantile = |share: f64| stats::quantile_sorted(&values, share);
+            json!({ "quantiles": numbers(&inputs["q"]).into_iter().map(quantile).collect::<Vec<_>>() })
+        }
         "mean_sd" | "mean_var" => moments(inputs),
         "merge_moments" => {
             let mut moments = Moments::new();
