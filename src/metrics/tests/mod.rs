@@ -30,9 +30,13 @@ fn the_defaults_are_the_specification_and_more_with_scores() {
     let names = |rows: &Rows| -> Vec<String> {
         evaluate(rows.task(), rows, None).unwrap().into_iter().map(|value| value.name).collect()
     };
-    assert_eq!(names(&classes(&[0.0, 1.0], &[0.0, 1.0])), ["accuracy", "precision", "recall", "f1"]);
-    assert_eq!(names(&scored(&[0.0, 1.0], &[0.2, 0.9]))[4..], ["roc_auc", "log_loss", "brier"]);
-    assert_eq!(names(&regression(&[0.0, 1.0], &[0.0, 1.0])), ["mae", "mse", "rmse", "r2"]);
+    let of_classes = ["accuracy", "precision", "recall", "f1", "balanced_accuracy", "mcc"];
+    assert_eq!(names(&classes(&[0.0, 1.0], &[0.0, 1.0])), of_classes);
+    let with_scores = names(&scored(&[0.0, 1.0], &[0.2, 0.9]));
+    assert_eq!(with_scores[..6], of_classes);
+    assert_eq!(with_scores[6..], ["roc_auc", "average_precision", "log_loss", "brier", "ece"]);
+    let of_numbers = ["mae", "mse", "rmse", "r2", "median_absolute_error", "mean_error"];
+    assert_eq!(names(&regression(&[0.0, 1.0], &[0.0, 1.0])), of_numbers);
 }
 
 #[test]
