@@ -67,7 +67,9 @@ fn known_answers() {
         let tolerance = Tolerance { relative: number(&case["rtol"]), absolute: number(&case["atol"]) };
         for (field, expected) in case["expected"].as_object().unwrap() {
             let mut fields = LISTS.iter().flat_map(|list| list.fields);
-            if let Some((of, pattern, _)) = fields.find(|(of, pattern, _)| (*of == function || *of == id) && matches(pattern, field)) {
+            if let Some((of, pattern, _)) =
+                fields.find(|(of, pattern, _)| (*of == function || *of == id) && matches(pattern, field))
+            {
                 unused.remove(&format!("{of}: {pattern}"));
                 continue;
             }

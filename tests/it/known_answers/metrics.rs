@@ -12,7 +12,11 @@ pub(super) const LISTED: Listed = Listed {
     functions: &[],
     cases: &[],
     fields: &[
-        ("classification_metrics", "sklearn", "what scikit-learn raises; here rows with a missing side are left out and counted"),
+        (
+            "classification_metrics",
+            "sklearn",
+            "what scikit-learn raises; here rows with a missing side are left out and counted",
+        ),
         ("cls.nan_labels", "recommended", "a treatment in words; it is what happens"),
         (
             "reg.offset",
@@ -20,8 +24,16 @@ pub(super) const LISTED: Listed = Listed {
             "the library subtracts two rounded logarithms: 1.25000909e-19 for 1.24999999e-19; the exact value is the case \
              `regression.offset_1e9.exact` of metrics.json, by mpmath with 60 digits",
         ),
-        ("reg.offset", "poisson_deviance", "0 by cancellation in the library; 1.25e-10 by mpmath: `regression.offset_1e9.exact`"),
-        ("reg.offset", "gamma_deviance", "0 by cancellation in the library; 1.25e-19 by mpmath: `regression.offset_1e9.exact`"),
+        (
+            "reg.offset",
+            "poisson_deviance",
+            "0 by cancellation in the library; 1.25e-10 by mpmath: `regression.offset_1e9.exact`",
+        ),
+        (
+            "reg.offset",
+            "gamma_deviance",
+            "0 by cancellation in the library; 1.25e-19 by mpmath: `regression.offset_1e9.exact`",
+        ),
     ],
 };
 
@@ -121,7 +133,10 @@ fn classification(inputs: &Value) -> Value {
         ],
     );
     answer.insert("labels_sorted_union".into(), all.classes().iter().map(|class| written(class)).collect());
-    answer.insert("mse".into(), json!(value(&Rows::regression(Column::Numbers(&[]), Column::Numbers(&[])).unwrap(), "mse")));
+    answer.insert(
+        "mse".into(),
+        json!(value(&Rows::regression(Column::Numbers(&[]), Column::Numbers(&[])).unwrap(), "mse")),
+    );
     answer.insert("recommended".into(), json!(value(&all, "f1")));
     for (ending, convention) in [("", ZeroDivision::Zero), ("_zd_nan", ZeroDivision::Undefined)] {
         let averaged = rows(None, convention, listed.iter().map(String::as_str).collect());
@@ -134,7 +149,10 @@ fn classification(inputs: &Value) -> Value {
             }
             let each = by_class(&averaged, Some(&[measure.to_owned()]));
             let wanted = if listed.is_empty() { each.len() } else { listed.len() };
-            answer.insert(format!("{measure}_None{ending}"), each.iter().take(wanted).map(|of| json!(of.value)).collect());
+            answer.insert(
+                format!("{measure}_None{ending}"),
+                each.iter().take(wanted).map(|of| json!(of.value)).collect(),
+            );
         }
         if ending.is_empty() {
             let matrix = confusion_matrix(&averaged).unwrap_or_default();
