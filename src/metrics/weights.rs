@@ -47,7 +47,14 @@ impl Weights<'_> {
     /// Student's interval of a mean of independent rows.
     pub(super) fn mean_interval(&self, values: &[f64]) -> Option<Interval> {
         if self.0.is_none() {
-            return mean_t(&Moments::of(values), CONFIDENCE);
+            // Near the ends of the doubles a variance overflows or vanishes although the mean does not.
+            let unit = exponent(values.iter().copied());
+            if unit.abs() < 100 {
+                return mean_t(&Moments::of(values), CONFIDENCE);
+            }
+            let scaled: Vec<f64> = values.iter().map(|value| scale(*value, -unit)).collect();
+            let interval = mean_t(&Moments::of(&scaled), CONFIDENCE)?;
+            return Some(Interval { low: scale(interval.low, unit), high: scale(interval.high, unit) });
         }
         let mean = self.mean(values)?;
         let deviations: Vec<f64> = values.iter().map(|value| value - mean).collect();

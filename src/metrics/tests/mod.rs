@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod properties;
+
 fn numbers(values: &[f64]) -> Vec<Option<f64>> {
     values.iter().copied().map(Some).collect()
 }
@@ -131,7 +133,15 @@ fn every_metric_is_documented_and_found_by_name() {
     for (index, entry) in ALL.iter().enumerate() {
         assert_eq!(ALL.iter().position(|other| other.name() == entry.name()), Some(index), "{}", entry.name());
         assert!(std::ptr::addr_eq(metric(entry.name()).unwrap(), *entry));
-        for text in [entry.title(), entry.summary(), entry.reference()] {
+        for text in [
+            entry.title(),
+            entry.summary(),
+            entry.reference(),
+            entry.formula(),
+            entry.use_when(),
+            entry.limits(),
+            entry.interval(),
+        ] {
             assert!(!text.is_empty() && !text.contains("  "), "{}: {text:?}", entry.name());
         }
     }

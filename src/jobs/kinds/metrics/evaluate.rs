@@ -12,7 +12,7 @@ use crate::db::results::MetricRow;
 use crate::jobs::document::{JobDocument, MetricsSpec, Task, ZeroDivision};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::inputs::{self, Problem};
-use crate::jobs::judging::metrics::{Error, Judged, Judgement, Plan, judge};
+use crate::jobs::judging::metrics::{Error, Judgement, Plan, judge};
 use crate::metrics::{self, Settings, Value};
 use crate::notify::FindingStatus;
 use crate::queue::JobError;

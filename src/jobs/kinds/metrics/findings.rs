@@ -57,15 +57,49 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<Finding> {
     let whole = &found.judged.whole;
     if let Some(reason) = found.too_little(whole) {
         all.push(insufficient("labels", format!("too few labels to judge the metrics: {reason}"), whole));
+        // What was wrong before is not right because nobody can tell now.
+        unknown(found, None, &mut all);
+        for (segment, _) in &found.judged.segments {
+            unknown(found, Some(segment), &mut all);
+        }
         return all;
     }
     judge_rows(found, None, whole, &mut all);
     for (segment, of) in &found.judged.segments {
         if found.too_little(of).is_none() {
             judge_rows(found, Some(segment), of, &mut all);
+        } else {
+            unknown(found, Some(segment), &mut all);
         }
     }
     all
+}
+
+/// Bounds that are not judged this time: their incidents stay as they are.
+fn unknown(found: &Found<'_>, segment: Option<&str>, all: &mut Vec<Finding>) {
+    for (name, bounds) in &found.spec.bounds {
+        for class in std::iter::once(None).chain(bounds.classes.keys().map(Some)) {
+            let subject = subject(name, segment, class.map(String::as_str));
+            all.push(Finding {
+                kind: "metric",
+                status: FindingStatus::Unknown,
+                severity: Severity::Info,
+                title: format!("{subject} was not judged: too few labelled rows"),
+                score: None,
+                threshold: None,
+                evidence: json!({}),
+                subject,
+            });
+        }
+    }
+}
+
+/// What an incident about a value is about.
+fn subject(name: &str, segment: Option<&str>, class: Option<&str>) -> String {
+    match place(segment, class) {
+        None => name.to_owned(),
+        Some(place) => format!("{name} [{place}]"),
+    }
 }
 
 fn judge_rows(found: &Found<'_>, segment: Option<&str>, of: &Judgement, all: &mut Vec<Finding>) {
@@ -110,10 +144,7 @@ fn insufficient(subject: &str, title: String, of: &Judgement) -> Finding {
 }
 
 fn finding(found: &Found<'_>, segment: Option<&str>, value: &Value, bounds: &Bounds, of: &Judgement) -> Finding {
-    let subject = match place(segment, value.class.as_deref()) {
-        None => value.name.clone(),
-        Some(place) => format!("{} [{place}]", value.name),
-    };
+    let subject = subject(&value.name, segment, value.class.as_deref());
     let compared = found.change(segment, value);
     let Some(v) = value.value else {
         let reason = value.reason.clone().unwrap_or_default();
@@ -137,16 +168,18 @@ fn finding(found: &Found<'_>, segment: Option<&str>, value: &Value, bounds: &Bou
             (format!("{:.4} {way} {with} ({before:.4})", difference.abs()), limit)
         }));
     }
-    let breach = !problems.is_empty();
-    let title = if breach {
+    let only_change = bounds.min.is_none() && bounds.max.is_none();
+    let (status, title) = if !problems.is_empty() {
         let words: Vec<&str> = problems.iter().map(|(words, _)| words.as_str()).collect();
-        format!("{subject} is {v:.4}, {}", words.join(" and "))
+        (FindingStatus::Breach, format!("{subject} is {v:.4}, {}", words.join(" and ")))
+    } else if only_change && compared.is_none() {
+        (FindingStatus::Unknown, format!("{subject} is {v:.4}, and there is nothing to compare it with"))
     } else {
-        format!("{subject} is {v:.4}, within its bounds")
+        (FindingStatus::Clear, format!("{subject} is {v:.4}, within its bounds"))
     };
     Finding {
         kind: "metric",
-        status: if breach { FindingStatus::Breach } else { FindingStatus::Clear },
+        status,
         severity: Severity::Warning,
         title,
         score: Some(v),
