@@ -40,7 +40,7 @@ pub fn words() -> Known {
                     metrics::Task::Classification => Task::Classification,
                     metrics::Task::Regression => Task::Regression,
                 },
-                needs_score: m.needs() == metrics::Needs::Scores,
+                needs_score: m.needs() != metrics::Needs::Predictions,
             })
             .collect(),
         concept_methods: Vec::new(),

@@ -16,6 +16,7 @@ mod demo;
 mod documents;
 mod jobs;
 mod known_answers;
+mod metrics_jobs;
 mod migrations;
 mod notify;
 mod platform;
