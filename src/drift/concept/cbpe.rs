@@ -31,8 +31,7 @@ pub(super) static CBPE: Entry = Entry {
 };
 
 /// The measures that are estimated.
-const MEASURES: [Measure; 5] =
-    [Measure::Accuracy, Measure::Precision, Measure::Recall, Measure::F1, Measure::RocAuc];
+const MEASURES: [Measure; 5] = [Measure::Accuracy, Measure::Precision, Measure::Recall, Measure::F1, Measure::RocAuc];
 /// Folds and bins that decide whether scores are calibrated.
 const FOLDS: usize = 10;
 const BINS: usize = 10;
@@ -40,7 +39,10 @@ const BINS: usize = 10;
 fn judged(sides: &Sides) -> Result<Vec<Outcome>, NotJudged> {
     let refuse = |status, reason: &str| NotJudged { status, reason: reason.to_owned() };
     let (Some(reference), Some(current)) = (sides.reference.binary(), sides.current.binary()) else {
-        return Err(refuse(Status::NotApplicable, "probabilities are of one class among two, and there is no positive class"));
+        return Err(refuse(
+            Status::NotApplicable,
+            "probabilities are of one class among two, and there is no positive class",
+        ));
     };
     if reference.scores.is_empty() || current.scores.is_empty() {
         return Err(refuse(Status::InsufficientData, "there are no scores"));

@@ -53,7 +53,8 @@ fn fit(method: &dyn Method, sides: &Sides, options: &Options) -> Result<(), NotJ
         let reason = format!("{} does not judge {}", method.name(), sides.task.as_str());
         return refuse(Status::NotApplicable, reason);
     }
-    let needed = [(&sides.reference, true, "reference"), (&sides.current, method.needs().current_labels, "current data")];
+    let needed =
+        [(&sides.reference, true, "reference"), (&sides.current, method.needs().current_labels, "current data")];
     for (side, needs_labels, name) in needed {
         let (rows, pending) = (side.errors.len() as u64, side.pending());
         if side.rows == 0 {

@@ -92,10 +92,7 @@ fn what_cannot_be_judged_says_why() {
     let few = Options { threshold: None, min_samples: Some(501) };
     let check = &judge(method("adwin").unwrap(), &both, &few)[0];
     assert_eq!(check.status, Status::InsufficientData);
-    assert_eq!(
-        check.reason.as_deref(),
-        Some("500 labelled rows in the reference, at least 501 needed on each side")
-    );
+    assert_eq!(check.reason.as_deref(), Some("500 labelled rows in the reference, at least 501 needed on each side"));
 }
 
 #[test]
