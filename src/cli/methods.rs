@@ -16,7 +16,7 @@ pub struct Args {
     output: Format,
 }
 
-/// Lists drift methods, metrics and statistical tests, all from their entries.
+/// Lists drift methods, ways to judge errors, metrics and statistical tests, all from their entries.
 ///
 /// # Errors
 /// None in practice.
@@ -31,6 +31,19 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             m.summary(),
             m.applies_to().as_str().to_owned(),
             default,
+            m.reference(),
+        ));
+    }
+    for m in drift::concept::ALL {
+        let tasks = [drift::concept::Task::Classification, drift::concept::Task::Regression];
+        let fitting: Vec<_> = tasks.into_iter().filter(|task| m.task().is_none_or(|own| own == *task)).collect();
+        entries.push((
+            "concept",
+            m.name(),
+            m.title(),
+            m.summary(),
+            fitting.iter().map(|task| task.as_str()).collect::<Vec<_>>().join(", "),
+            fitting.iter().map(|task| output::number(Some(task.default_threshold()))).collect::<Vec<_>>().join(", "),
             m.reference(),
         ));
     }

@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod bad_input;
 mod by_hand;
+mod concept;
 mod dataset;
 mod demo;
 mod documents;

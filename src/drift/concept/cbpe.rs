@@ -14,7 +14,7 @@ pub(super) static CBPE: Entry = Entry {
     title: "Performance estimated from confidence",
     summary: "the accuracy, precision, recall, F1 and ROC AUC that a binary classifier is expected to have, from its calibrated \
               probabilities, against what it had in the reference",
-    use_when: "labels arrive late: it says today what the labels will say in weeks, as long as only the mix of rows changes.",
+    when_to_use: "labels arrive late: it says today what the labels will say in weeks, as long as only the mix of rows changes.",
     formula: "a row with calibrated probability p that is predicted positive counts p as a hit and 1 - p as a false alarm (predicted \
               negative: p as a miss); the measures are those of the expected counts. Drifted when worse than in the reference by more than \
               the threshold and the 95 % interval of the change does not hold 0",

@@ -7,15 +7,16 @@ pub(super) static DDM: Entry = Entry {
     name: "ddm",
     title: "Drift detection method (DDM)",
     summary: "where the error rate of a classifier rises above the lowest it had, and by how much",
-    use_when: "a classifier whose errors rise suddenly, and a warning before the alarm is wanted. Slow for gradual changes \
+    when_to_use: "a classifier whose errors rise suddenly, and a warning before the alarm is wanted. Slow for gradual changes \
               after many rows.",
     formula: "p + s > p_min + 3 s_min finds a change, + 2 s_min warns; p the error rate so far, s = sqrt(p(1-p)/n). Drifted \
               when the error rate after a change is worse than before it by more than the threshold",
     range: RANGE,
     notes: "Starts after 30 rows; warns at 2 and finds a change at 3 standard deviations (the defaults of river; \
-              detections are at the same rows as its). After a detection it starts anew. It looks at the lowest of many \
-              rates, so it alarms more often than 3 standard deviations suggest: the threshold keeps small ones out. A rate \
-              that was 0 for 31 rows alarms at the next error. The reference goes first.",
+            detections are at the same rows as its). After a detection it starts anew and forgets how low the rate was. \
+            It looks at the lowest of many rates: in up to 8 of 100 simulated runs over 5,000 rows of an unchanged model \
+            it found something, and the threshold kept all of it out. A rate that was 0 for 31 rows alarms at the next \
+            error. After long calm it is slow: a rise of ten points took over 1,000 rows. The reference goes first.",
     reference: "Gama, Medas, Castillo, Rodrigues (2004), Learning with drift detection, doi:10.1007/978-3-540-28645-5_29",
     task: Some(Task::Classification),
     needs: Needs { score: false, prediction: false, time: true, current_labels: true },

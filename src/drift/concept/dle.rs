@@ -16,7 +16,7 @@ pub(super) static DLE: Entry = Entry {
     title: "Error estimated directly",
     summary: "the mean absolute error and the root mean squared error that a regression is expected to have, from a second model of \
               its errors in the reference, against what it had there",
-    use_when: "labels arrive late, and errors depend on what a row is like: `features` names the columns that say so.",
+    when_to_use: "labels arrive late, and errors depend on what a row is like: `features` names the columns that say so.",
     formula: "boosted regression trees learn |label - prediction| (and its square) of the reference from the prediction and `features`; \
               the estimate is the mean (the root of the mean) of what they say of the current rows. Drifted when worse by more than the \
               threshold and the 95 % interval of the change does not hold 0",

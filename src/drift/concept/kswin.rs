@@ -13,7 +13,7 @@ pub(super) static KSWIN: Entry = Entry {
     title: "Kolmogorov-Smirnov windowing (KSWIN)",
     summary: "where the distribution of the last errors differs from that of the errors just before, and by how much the \
               mean error rises there",
-    use_when: "errors of a regression whose spread or shape changes suddenly. Blind to slow changes: both parts of its window \
+    when_to_use: "errors of a regression whose spread or shape changes suddenly. Blind to slow changes: both parts of its window \
               move together.",
     formula: "the Kolmogorov-Smirnov p-value of the last 200 errors against the 400 before is at most alpha, and the \
               distance above 0.1. Drifted when the mean error after a change is worse than before it by more than the \

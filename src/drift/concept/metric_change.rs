@@ -13,7 +13,7 @@ pub(super) static METRIC_CHANGE: Entry = Entry {
     title: "Change of the error",
     summary: "how much higher the error rate (classification) or the mean absolute error (regression) is than in the reference, with \
               the 95 % interval of the change",
-    use_when: "labels arrive, and the question is whether this window is worse than the reference. The default.",
+    when_to_use: "labels arrive, and the question is whether this window is worse than the reference. The default.",
     formula: "error(current) - error(reference); drifted when worse by more than the threshold and the 95 % interval does not hold 0",
     range: RANGE,
     notes: "Shares have Newcombe's interval and the p-value of the pooled z test; mean absolute errors have Welch's interval and \

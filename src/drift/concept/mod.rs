@@ -115,7 +115,7 @@ pub trait Method: Sync {
     /// One sentence: what it measures.
     fn summary(&self) -> &'static str;
     /// When to use it.
-    fn use_when(&self) -> &'static str;
+    fn when_to_use(&self) -> &'static str;
     /// What is computed, in plain text.
     fn formula(&self) -> &'static str;
     /// The score's range and direction.
@@ -164,7 +164,7 @@ struct Entry {
     name: &'static str,
     title: &'static str,
     summary: &'static str,
-    use_when: &'static str,
+    when_to_use: &'static str,
     formula: &'static str,
     range: &'static str,
     notes: &'static str,
@@ -184,8 +184,8 @@ impl Method for Entry {
     fn summary(&self) -> &'static str {
         self.summary
     }
-    fn use_when(&self) -> &'static str {
-        self.use_when
+    fn when_to_use(&self) -> &'static str {
+        self.when_to_use
     }
     fn formula(&self) -> &'static str {
         self.formula

@@ -140,7 +140,13 @@ fn detector(answer: &Value) -> Box<dyn Detector> {
 /// What ADWIN keeps of its window at each detection.
 fn widths(answer: &Value, values: &[f64]) -> Vec<usize> {
     let mut adwin = adwin(&answer["parameters"]);
-    values.iter().filter_map(|&value| adwin.push(value).drift.then(|| adwin.width())).collect()
+    let mut widths = Vec::new();
+    for &value in values {
+        if adwin.push(value).drift {
+            widths.push(adwin.width());
+        }
+    }
+    widths
 }
 
 fn indices(answer: &Value, key: &str) -> Vec<usize> {

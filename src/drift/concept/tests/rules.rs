@@ -118,7 +118,7 @@ fn ddm_warns_before_it_alarms() {
 fn names_are_unique_and_texts_are_there() {
     for method in ALL {
         assert_eq!(ALL.iter().filter(|other| other.name() == method.name()).count(), 1);
-        for text in [method.title(), method.summary(), method.use_when(), method.formula(), method.notes()] {
+        for text in [method.title(), method.summary(), method.when_to_use(), method.formula(), method.notes()] {
             assert!(text.len() > 10 && !text.contains("  "), "{}: {text}", method.name());
         }
         assert!(method.reference().contains("doi:"), "{}", method.name());

@@ -106,7 +106,7 @@ impl Read {
         let prediction = self.prediction.as_ref().map(|column| read(column)).transpose()?.map(texts);
         let needs_score = wanted.needs.score || prediction.is_none();
         let score = match &self.score {
-            Some(column) if needs_score => Some(numbers(read(column)?, "a score")?),
+            Some(column) if needs_score => Some(numbers(read(column)?, wanted.plan.score.as_deref(), "a score")?),
             _ => None,
         };
         let label = label.map(texts);
@@ -153,12 +153,12 @@ impl Read {
     ) -> Result<(Rows, Vec<usize>), Problem> {
         let prediction =
             self.prediction.as_ref().ok_or((Status::NotApplicable, "no prediction is named".to_owned()))?;
-        let prediction = numbers(read(prediction)?, "a prediction")?;
-        let label = label.map(|label| numbers(label, "a label")).transpose()?;
+        let prediction = numbers(read(prediction)?, wanted.plan.prediction.as_deref(), "a prediction")?;
+        let label = label.map(|label| numbers(label, Some(&wanted.plan.label), "a label")).transpose()?;
         let mut features = Vec::new();
         if wanted.uses_features {
-            for column in &self.features {
-                features.push(numbers(read(column)?, "a feature of `dle`")?);
+            for (column, name) in self.features.iter().zip(&wanted.plan.features) {
+                features.push(numbers(read(column)?, Some(name), "a feature of `dle`")?);
             }
         }
         let (mut rows, mut columns, mut kept) = (Rows::default(), vec![Vec::new(); 1 + features.len()], Vec::new());
@@ -201,10 +201,13 @@ fn texts(column: &AlignedColumn) -> Vec<Option<Arc<str>>> {
     column.clone().into_texts()
 }
 
-fn numbers<'a>(column: &'a AlignedColumn, what: &str) -> Result<&'a [Option<f64>], Problem> {
+fn numbers<'a>(column: &'a AlignedColumn, name: Option<&str>, what: &str) -> Result<&'a [Option<f64>], Problem> {
     match column {
         AlignedColumn::Numbers(values) => Ok(values),
-        AlignedColumn::Text(_) => Err((Status::SchemaError, format!("the column holds text, and {what} is a number"))),
+        AlignedColumn::Text(_) => {
+            let reason = format!("column `{}` holds text, and {what} is a number", name.unwrap_or_default());
+            Err((Status::SchemaError, reason))
+        }
     }
 }
 
