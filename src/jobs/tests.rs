@@ -1,5 +1,7 @@
 //! Documents and their mistakes, as people see them.
 
+mod concept;
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 

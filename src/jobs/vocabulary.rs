@@ -1,11 +1,11 @@
-//! The words that job documents may use, from those who know them: `drift::ALL`, `metrics::ALL`, `ab::ALL`, `schedule`.
+//! The words that job documents may use, from those who know them: `drift::ALL`, `drift::concept::ALL`, `metrics::ALL`, `ab::ALL`, `schedule`.
 //!
 //! A method added there is known here, to the diagnostics and to the JSON schema without another line.
 
 use chrono_tz::Tz;
 
 use super::document::Task;
-use super::known::{AppliesTo, Fault, Known, MethodInfo, MetricInfo, ScheduleChecks};
+use super::known::{AppliesTo, ConceptMethodInfo, Fault, Known, MethodInfo, MetricInfo, ScheduleChecks};
 use crate::config::Settings;
 use crate::schedule::{CronSchedule, WindowSpec, check_template};
 use crate::{ab, drift, metrics};
@@ -43,7 +43,19 @@ pub fn words() -> Known {
                 needs_score: m.needs() != metrics::Needs::Predictions,
             })
             .collect(),
-        concept_methods: Vec::new(),
+        concept_methods: drift::concept::ALL
+            .iter()
+            .map(|m| ConceptMethodInfo {
+                name: m.name().to_owned(),
+                task: m.task().map(|task| match task {
+                    drift::concept::Task::Classification => Task::Classification,
+                    drift::concept::Task::Regression => Task::Regression,
+                }),
+                needs_score: m.needs().score,
+                needs_prediction: m.needs().prediction,
+                needs_time: m.needs().time,
+            })
+            .collect(),
         ab_tests: ab::ALL.iter().map(|t| t.name().to_owned()).collect(),
         channels: None,
     }

@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod by_hand;
 mod choosing;
+mod concept;
 mod dataset;
 mod demo;
 mod documents;
