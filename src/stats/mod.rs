@@ -12,24 +12,41 @@
 //! Deliberately absent: verdicts. What a score or a p-value means is said in `drift`, `metrics` and `ab`.
 
 mod beta;
+mod beta_tail;
 mod contingency;
+mod fisher;
 mod gamma;
 mod interval;
 mod kolmogorov;
 mod moments;
+mod multinomial;
 mod multiple;
+mod noncentral;
+mod quadrature;
 mod quantile;
+mod random;
+mod ranks;
 mod solve;
 mod sum;
 mod tail;
 
+pub(crate) use beta_tail::ln_beta_density;
+pub use beta_tail::{beta_cdf, beta_quantile, beta_sf, binomial_cdf};
 pub use contingency::{GoodnessOfFit, Homogeneity, goodness_of_fit, homogeneity};
-pub use interval::{Interval, fieller, mean_t, wilson};
+pub use fisher::{Fisher, fisher_exact};
+pub use gamma::ln_gamma;
+pub use interval::{Interval, fieller, fieller_g, mean_t, wilson};
 pub use kolmogorov::{kolmogorov_limit, ks_two_sample_exact};
 pub use moments::Moments;
 pub(crate) use moments::scale;
+pub use multinomial::dirichlet_log_bayes_factor;
 pub use multiple::benjamini_hochberg;
+pub use noncentral::noncentral_t_sf;
+pub use quadrature::Quadrature;
+pub(crate) use quadrature::breaks_around;
 pub use quantile::{median, quantile_sorted};
+pub use random::Random;
+pub use ranks::{MannWhitney, SignedRank, Tails, mann_whitney, signed_rank};
 pub use sum::{DoubleSum, mean_of, sum_of};
 pub use tail::{
     Tail, chi_square_sf, chi_square_upper_quantile, f_sf, normal_quantile, normal_sf, normal_two_sided, student_t_sf,
