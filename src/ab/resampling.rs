@@ -54,7 +54,7 @@ impl Test for BootstrapTest {
         let draws = draws(a.len() + b.len());
         let (replicates, influences, ratio);
         if arms.is_paired() {
-            let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();
+            let differences = sorted(&a.iter().zip(b).map(|(a, b)| b - a).collect::<Vec<_>>());
             let moments = Moments::of(&differences);
             if moments.is_constant() {
                 return Err(Undefined::ZeroVariance);
@@ -63,6 +63,7 @@ impl Test for BootstrapTest {
             influences = centred(&differences);
             ratio = Ratio::paired(arms.a(), arms.b(), &moments);
         } else {
+            let (a, b) = (&sorted(a), &sorted(b));
             replicates = (0..draws).map(|_| drawn_mean(b, &mut random) - drawn_mean(a, &mut random)).collect();
             influences = centred(b).into_iter().chain(centred(a).into_iter().map(|value| -value)).collect();
             ratio = Ratio::independent(arms.a(), arms.b());
@@ -88,6 +89,13 @@ impl Test for BootstrapTest {
         }
         .finite()
     }
+}
+
+/// Rows in one order, so that the order they came in does not matter to what is drawn.
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut values = values.to_vec();
+    values.sort_unstable_by(f64::total_cmp);
+    values
 }
 
 fn drawn_mean(values: &[f64], random: &mut Random) -> f64 {
@@ -301,7 +309,7 @@ pub fn permutation(a: &[f64], b: &[f64], seed: u64) -> Option<Permutation> {
     let mut random = Random::new(seed);
     // Dealing out the smaller arm is enough.
     let (dealt, sign) = if b.len() <= a.len() { (b.len(), 1.0) } else { (a.len(), -1.0) };
-    let mut deck = centred.clone();
+    let mut deck = sorted(&centred);
     for _ in 0..draws(dealt) {
         for i in 0..dealt {
             let j = i + random.below(deck.len() - i);
