@@ -5,8 +5,7 @@
 use serde::Serialize;
 
 use super::margin::beyond_margin;
-use super::t_test::welch;
-use super::{Arms, Undefined};
+use super::{Arms, Undefined, welch};
 
 /// What a guardrail asks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -81,7 +81,7 @@ impl Rule {
 ///
 /// ```
 /// use steward::ab::planned_level;
-/// assert!((planned_level(2, 2, 0.05) - 0.0492).abs() < 1e-4);
+/// assert!((planned_level(2, 2, 0.05) - 0.0490).abs() < 1e-4);
 /// ```
 pub fn planned_level(look: u32, planned: u32, alpha: f64) -> f64 {
     let planned = planned.max(1);

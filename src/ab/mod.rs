@@ -7,33 +7,28 @@
 //! * The interval of the relative improvement (Fieller's) and the p-value agree.
 //! * Looking again costs: see [`Looks`]. All looks together find what is not there no more often than the level says.
 //!
-//! A statistical test is one file and one line in [`ALL`]. Deliberately absent: where rows come from, and when to look.
+//! A statistical test is one file in `methods` and one line in [`ALL`]. Deliberately absent: where rows come from, and when to look.
 
 mod advice;
 mod arms;
 mod assignment;
+mod bootstrap_distribution;
 mod boundary;
 mod comparison;
 mod confidence_sequence;
 mod decision;
-mod delong;
 mod effect;
 mod evaluation;
 mod guardrail;
 mod improvement;
 mod looks;
 mod margin;
-mod mcnemar;
+mod methods;
 mod plan;
 mod posterior;
 mod power;
-mod proportions;
-mod rank_tests;
-mod resampling;
 mod sample_ratio;
 mod sentence;
-mod sequential_tests;
-mod t_test;
 mod units;
 mod warnings;
 
@@ -41,29 +36,28 @@ use std::fmt;
 
 pub use arms::{Arms, Needs, Share};
 pub use assignment::{bucket, sees_b};
+pub use bootstrap_distribution::Bootstrap;
 pub use boundary::{Boundary, Spending, boundaries, crossing_chance, obrien_fleming_constant, pocock_constant};
 pub use comparison::{Comparison, Undefined};
 pub use confidence_sequence::{ConfidenceSequence, Monitored, Msprt, SequenceLook, monitor, msprt, tuned_rows};
 pub use decision::{Decision, Winner};
-pub use delong::{DeLong, DeLongTest};
 pub use effect::{EffectSize, cliffs_delta, effect_size, hedges_correction};
 pub use evaluation::{Circumstances, Evaluation, evaluate, evaluate_under};
 pub use guardrail::{Guardrail, GuardrailResult, GuardrailRule, Secondary, secondary_metrics};
 pub use improvement::{Improvement, Ratio, improvement, meets_threshold};
 pub use looks::{Looks, planned_level};
 pub use margin::{Equivalence, MarginTest, beyond_margin, equivalence};
-pub use mcnemar::{McNemar, McNemarTest};
+pub use methods::{
+    AlwaysValid, Bayesian, BootstrapTest, ChiSquare, DeLong, DeLongTest, FisherExact, GroupSequential, MannWhitneyTest,
+    McNemar, McNemarTest, PairedTTest, Permutation, PermutationTest, ProportionsZTest, StudentTTest, TTest,
+    WilcoxonSignedRank, newcombe, permutation, student, welch,
+};
 pub use plan::{LONGEST_DAYS, Monitoring, Plan, SampleRatioPolicy, ThresholdMode};
-pub use posterior::{Bayesian, BetaBinomial, Posterior};
+pub use posterior::{BetaBinomial, Posterior};
 pub use power::{
     Outlook, PlannedRows, ShareRows, Sides, detectable_improvement, share_rows, t_test_power, t_test_rows,
 };
-pub use proportions::{ChiSquare, FisherExact, ProportionsZTest, newcombe};
-pub use rank_tests::{MannWhitneyTest, WilcoxonSignedRank};
-pub use resampling::{Bootstrap, BootstrapTest, Permutation, PermutationTest, permutation};
 pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
-pub use sequential_tests::{AlwaysValid, GroupSequential};
-pub use t_test::{PairedTTest, StudentTTest, TTest, student, welch};
 pub use units::{Cuped, cuped, in_both_arms, linearised, unit_means, unit_sums};
 
 /// Every statistical test, the default first.

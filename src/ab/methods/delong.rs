@@ -1,7 +1,6 @@
 //! `delong`: the areas under the ROC curve of two models on the same rows.
 
-use super::improvement::Ratio;
-use super::{Arms, Comparison, Needs, Question, Test, Undefined};
+use crate::ab::{Arms, Comparison, Needs, Question, Ratio, Test, Undefined};
 use crate::stats::{Interval, Tail, normal_quantile, normal_two_sided, student_t_two_sided};
 
 /// DeLong's test.

@@ -1,7 +1,6 @@
 //! `mcnemar`: two models judged right or wrong on the same rows.
 
-use super::improvement::Ratio;
-use super::{Arms, Comparison, Needs, Question, Test, Undefined};
+use crate::ab::{Arms, Comparison, Needs, Question, Ratio, Test, Undefined};
 use crate::stats::{Interval, Moments, Tail, binomial_cdf, chi_square_sf, normal_quantile};
 
 /// McNemar's test (1947, DOI 10.1007/BF02295996), exact.
