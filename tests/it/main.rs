@@ -5,6 +5,8 @@
 // A test binary exports nothing, so `pub` between its modules says no more than `pub(crate)`.
 #![allow(unreachable_pub)]
 
+mod ab_command;
+mod ab_simulations;
 mod ab_tests;
 mod access;
 mod audit;

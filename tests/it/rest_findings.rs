@@ -29,7 +29,9 @@ async fn who_may_not_do_a_thing_learns_only_that_whatever_the_body() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_a_submitted_run_registers_is_its_submitters() {
-    let service = Service::start_as("serve", "[server]\nauthentication = \"tokens\"\n[storage]\nallowed = [\"file:///tmp/\"]\n").await;
+    let service =
+        Service::start_as("serve", "[server]\nauthentication = \"tokens\"\n[storage]\nallowed = [\"file:///tmp/\"]\n")
+            .await;
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let file = folder.path().join("a.csv");
     std::fs::write(&file, "x\n1\n2\n3\n").unwrap();
@@ -138,7 +140,10 @@ async fn who_waits_for_one_model_keeps_nobody_from_reading_another() {
     }
     // Somebody holds the row of one model, as a long transaction would.
     let mut held = service.database.pool.begin().await.unwrap();
-    sqlx::query("SELECT id FROM model_registry WHERE model_name = 'busy' FOR UPDATE").execute(&mut *held).await.unwrap();
+    sqlx::query("SELECT id FROM model_registry WHERE model_name = 'busy' FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
     let waiting: Vec<_> = (0..40)
         .map(|_| {
             let api = api.clone();
