@@ -14,6 +14,7 @@
 mod bins;
 mod judge;
 pub mod methods;
+pub mod profile;
 pub mod quality;
 mod report;
 mod sample;

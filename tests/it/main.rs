@@ -13,6 +13,7 @@ mod by_hand;
 mod dataset;
 mod demo;
 mod documents;
+mod drift_jobs;
 mod jobs;
 mod known_answers;
 mod migrations;
