@@ -2,10 +2,10 @@
 
 use super::{DAILY, Watch};
 
-/// The mails that a replay of 1 to `last` January 2013 wrote, in order, as they read.
+/// The mails that a replay of 2 January to midnight of `last` January 2013 wrote, in order, as they read.
 fn mails(watch: &Watch, last: u32) -> Vec<String> {
     let to = format!("2013-01-{last:02}");
-    watch.site.ok(&["jobs", "replay", "watch", "--from", "2013-01-01", "--to", &to]);
+    watch.site.ok(&["jobs", "replay", "watch", "--from", "2013-01-02", "--to", &to]);
     let folder = watch.site.path().join("data/mail");
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -39,7 +39,7 @@ async fn a_message_about_quality() {
     };
     watch.file("reference.csv", &format!("id,value,city\n{}", rows("rome", 50)));
     watch.day(1, &format!("id,value,city\n{}{}", rows("kiev", 50), "7,950,oslo\n8,960,oslo\n"));
-    let mails = mails(&watch, 2);
+    let mails = mails(&watch, 3);
     assert_eq!(mails.len(), 1);
     assert_reads("quality", &mails[0]);
 }
@@ -56,7 +56,7 @@ async fn a_message_about_a_segment() {
     };
     watch.file("reference.csv", &format!("city,value\n{}", rows(20)));
     watch.day(1, &format!("city,value\n{}", rows(70)));
-    let mails = mails(&watch, 2);
+    let mails = mails(&watch, 3);
     assert_eq!(mails.len(), 1);
     assert_reads("segment", &mails[0]);
 }

@@ -106,7 +106,7 @@ async fn editions_stay_and_the_newest_one_is_compared_with() {
         json!({ "lima": 200, "oslo": 200, "rome": 200 })
     );
     let events: Vec<Value> = sqlx::query_scalar(
-        "SELECT detail FROM governance_events WHERE action = 'model.profile_added' ORDER BY sequence",
+        "SELECT detail::jsonb FROM governance_events WHERE action = 'model.profile_added' ORDER BY sequence",
     )
     .fetch_all(&watch.database.pool)
     .await
@@ -163,5 +163,5 @@ async fn over_http_a_profile_is_made_of_allowed_data_only() {
     ana.post("/governance/models/m/9.0.0/profile", json!({ "data": data })).await.problem(404, "version_not_found");
     let reader = service.client_of("rex", &["read"]);
     reader.get(place).await.expect(200);
-    reader.post(place, json!({ "data": data })).await.problem(403, "forbidden");
+    reader.post(place, json!({ "data": data })).await.problem(403, "scope_missing");
 }

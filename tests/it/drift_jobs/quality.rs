@@ -85,7 +85,7 @@ async fn a_schema_that_changed_is_told_once_a_column_and_the_others_are_judged()
     assert_eq!(ran.outcome, "schema_error");
     assert_eq!(ran.check("value", "schema").status, "schema_error");
     let new = ran.check("amount", "schema");
-    assert_eq!((new.status.as_str(), new.reason.as_deref()), ("ok", Some("a new column of type i64")), "{new:?}");
+    assert_eq!((new.status.as_str(), new.reason.as_deref()), ("ok", Some("a new column of type integer")), "{new:?}");
     assert_eq!(ran.check("city", "chi_square").status, "ok");
     let incidents = watch.incidents().await;
     assert_eq!(incidents.len(), 1, "{incidents:?}");
