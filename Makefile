@@ -16,6 +16,7 @@ demo: $(if $(DATABASE_URL),,postgres) ## Run the whole of it on a year of real f
 
 test: postgres ## Run all tests (with nextest where it is installed); they start what they need
 ifdef NEXTEST
+	cargo test --quiet --doc
 	cargo nextest run
 else
 	cargo test

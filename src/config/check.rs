@@ -122,6 +122,8 @@ fn server(report: &mut Report<'_>) {
     report.at_least_one("server.max_json_depth", server.max_json_depth as u64);
     report.at_least_one("server.request_timeout_seconds", server.request_timeout_seconds);
     report.at_least_one("server.max_concurrent_requests", server.max_concurrent_requests as u64);
+    report.at_least_one("server.max_connections", server.max_connections as u64);
+    report.at_least_one("server.write_timeout_seconds", server.write_timeout_seconds);
     report.at_least_one("server.max_wait_seconds", server.max_wait_seconds);
     report.at_least_one("server.idempotency_hours", u64::from(server.idempotency_hours));
     for (key, names) in [

@@ -28,6 +28,10 @@ pub struct ServerSettings {
     pub request_timeout_seconds: u64,
     /// Requests worked on at the same time; more are refused with 503.
     pub max_concurrent_requests: usize,
+    /// Connections that may be open at the same time; further ones wait.
+    pub max_connections: usize,
+    /// After so many seconds a client that does not read its answer is disconnected.
+    pub write_timeout_seconds: u64,
     /// Requests a second that one caller may make, with bursts of as many; 0 sets no limit.
     pub requests_per_second: u32,
     /// Longest time in seconds that a long-poll may wait.
