@@ -51,6 +51,7 @@ mod incidents;
 mod jobs;
 pub mod layers;
 pub mod meters;
+mod methods;
 mod models;
 pub mod openapi;
 pub mod page;
@@ -115,6 +116,7 @@ fn resources() -> (OpenApiRouter<Api>, OpenApiRouter<Api>) {
         .merge(drift::routes())
         .merge(ab_tests::routes())
         .merge(jobs::routes())
+        .merge(methods::routes())
         .merge(runs::routes())
         .merge(incidents::routes())
         .merge(audit::routes())

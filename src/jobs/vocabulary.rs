@@ -29,6 +29,7 @@ pub fn words() -> Known {
                     drift::AppliesTo::Categorical => AppliesTo::Categorical,
                     drift::AppliesTo::Any => AppliesTo::Any,
                 },
+                has_p_value: m.has_p_value(),
             })
             .collect(),
         metrics: metrics::ALL

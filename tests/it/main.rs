@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod bad_input;
 mod by_hand;
+mod choosing;
 mod dataset;
 mod demo;
 mod documents;
