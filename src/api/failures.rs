@@ -130,7 +130,9 @@ impl From<registry::Error> for Problem {
                 fields.into_iter().fold(at(INVALID), |problem, f| problem.at(f.pointer, f.detail))
             }
             Error::NoModel(_) | Error::NoVersion { .. } | Error::NothingInStage { .. } => at(StatusCode::NOT_FOUND),
-            Error::NoAlias { .. } | Error::NoCard { .. } | Error::NoApproval { .. } => at(StatusCode::NOT_FOUND),
+            Error::NoAlias { .. } | Error::NoCard { .. } | Error::NoProfile { .. } | Error::NoApproval { .. } => {
+                at(StatusCode::NOT_FOUND)
+            }
             Error::Deleted { .. } => at(StatusCode::GONE),
             Error::Conflict { .. } | Error::AlreadyInStage { .. } => at(StatusCode::CONFLICT),
             Error::AlreadyApproved { .. } | Error::InUse { .. } | Error::NothingToRollBackTo(_) => {

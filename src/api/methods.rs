@@ -96,7 +96,7 @@ async fn list(caller: Caller, Query(query): Query<ListQuery>) -> Result<Response
         && !families.contains(&family)
     {
         let names: Vec<String> = families.iter().map(|name| format!("`{name}`")).collect();
-        return Err(Problem::invalid("?family", &format!("must be one of {}", names.join(", "))));
+        return Err(Problem::invalid("?family", format!("must be one of {}", names.join(", "))));
     }
     let mut entries = catalogue::entries();
     entries.retain(|entry| query.family.as_deref().is_none_or(|family| family == entry.family));

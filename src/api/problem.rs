@@ -25,6 +25,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("body_too_large", "The body is larger than `server.max_body_bytes`."),
     ("body_too_slow", "The body did not arrive in time."),
     ("card_not_found", "There is no such edition of the model card."),
+    ("profile_not_found", "The version has no profile, or not that edition."),
     ("channel_not_configured", "The message's channel is not in the configuration."),
     ("data_not_allowed", "The data lies outside of `storage.allowed`."),
     ("database_busy", "The database could not finish in time; nothing was changed."),

@@ -19,6 +19,7 @@ pub mod model_approvals;
 pub mod model_evidence;
 pub mod model_history;
 pub mod model_names;
+pub mod model_profiles;
 pub mod model_search;
 pub mod models;
 pub mod orphans;

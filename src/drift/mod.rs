@@ -15,6 +15,7 @@ mod bins;
 pub mod concept;
 mod judge;
 pub mod methods;
+pub mod profile;
 pub mod quality;
 mod report;
 mod sample;

@@ -10,6 +10,7 @@
 pub mod actions;
 pub mod apply;
 pub mod artefacts;
+pub mod backtest;
 pub mod catalogue;
 pub mod diagnostic;
 pub mod document;

@@ -179,6 +179,14 @@ pub enum Error {
         /// The edition that was asked for.
         edition: Option<i32>,
     },
+    /// No such profile (`profile_not_found`, 404).
+    #[error("{subject} has no profile{}; `steward models profile create` makes one", .edition.map(|n| format!(" of edition {n}")).unwrap_or_default())]
+    NoProfile {
+        /// The model and version.
+        subject: String,
+        /// The edition that was asked for.
+        edition: Option<i32>,
+    },
     /// The artefact cannot be read now (`artefact_unavailable`, 503).
     #[error("the artefact cannot be read now: {0}")]
     Artefact(storage::Error),
@@ -260,6 +268,7 @@ impl Error {
             Self::NothingToRollBackTo(_) => "nothing_to_roll_back_to",
             Self::NoAlias { .. } => "alias_not_found",
             Self::NoCard { .. } => "card_not_found",
+            Self::NoProfile { .. } => "profile_not_found",
             Self::Artefact(_) => "artefact_unavailable",
             Self::Notify(_) => "internal",
             Self::Database(_) => "database",

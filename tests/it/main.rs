@@ -17,6 +17,7 @@ mod concept;
 mod dataset;
 mod demo;
 mod documents;
+mod drift_jobs;
 mod jobs;
 mod known_answers;
 mod metrics_jobs;

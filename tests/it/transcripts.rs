@@ -95,10 +95,18 @@ fn commands(block: &str) -> Vec<(Vec<String>, String)> {
 }
 
 async fn page(name: &str) {
+    page_of(name, &[]).await;
+}
+
+/// Plays a page in a folder that has the shipped flights and these of the shipped jobs.
+async fn page_of(name: &str, jobs: &[&str]) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     let text = std::fs::read_to_string(&path).unwrap();
     let database = TestDatabase::new().await;
     let site = Site::new(&database.url, "");
+    if !jobs.is_empty() {
+        shipped(&site, jobs);
+    }
     let played = tokio::task::block_in_place(|| play(&text, &site));
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, played).unwrap();
@@ -108,6 +116,24 @@ async fn page(name: &str) {
         assert_eq!(shaped(quoted), shaped(said), "docs/{name} says otherwise than the program; run `make doc`");
     }
     assert_eq!(text.lines().count(), played.lines().count(), "docs/{name}: run `make doc`");
+}
+
+fn shipped(site: &Site, jobs: &[&str]) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let flights = site.path().join("data/flights");
+    std::fs::create_dir_all(&flights).unwrap();
+    for entry in std::fs::read_dir(root.join("data/flights")).unwrap() {
+        let file = entry.unwrap().path();
+        std::fs::copy(&file, flights.join(file.file_name().unwrap())).unwrap();
+    }
+    for job in jobs {
+        site.job(job, &std::fs::read_to_string(root.join(format!("jobs/{job}.toml"))).unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drift_jobs() {
+    page_of("drift.md", &["flights-feature-drift"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +154,7 @@ fn requests_in_the_pages_are_requests_that_there_are() {
     for text in [
         include_str!("../../docs/registry.md"),
         include_str!("../../docs/auditing.md"),
+        include_str!("../../docs/drift.md"),
         include_str!("../../README.md"),
     ] {
         for line in text.lines().filter_map(|line| line.trim_start_matches("| ").strip_prefix('`')) {

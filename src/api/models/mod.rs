@@ -18,6 +18,7 @@ mod history;
 mod latest;
 mod list;
 mod policy;
+mod profiles;
 mod promote;
 mod register;
 
@@ -53,6 +54,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(aliases::resolve, aliases::set, aliases::remove))
         .routes(routes!(cards::show, cards::add))
         .routes(routes!(cards::editions))
+        .routes(routes!(profiles::show, profiles::add))
+        .routes(routes!(profiles::editions))
 }
 
 /// What the registry decides with.

@@ -17,6 +17,7 @@ use crate::jobs::vocabulary::{self, Calendar};
 use crate::jobs::{self, Checks, Diagnostic, Loaded, Plan, StateError, diagnostic, manual, schema};
 use crate::schedule::{self, CronSchedule};
 
+pub mod backtest;
 pub mod perform;
 
 /// Arguments of `steward jobs`.
@@ -78,6 +79,11 @@ enum Command {
     #[command(after_help = "Example:
   steward jobs backfill flights-feature-drift --from 2013-05-01 --to 2014-01-02")]
     Backfill(perform::RangeArgs),
+    /// Ask what a drift job would have alerted over the ticks of a range, at several thresholds: nothing is written.
+    #[command(after_help = "Examples:
+  steward jobs backtest flights-feature-drift --from 2013-04-01 --to 2014-01-02
+  steward jobs backtest flights-feature-drift --from 2013-04-01 --to 2014-01-02 --threshold 0.1,0.2,0.3")]
+    Backtest(backtest::Args),
     /// Stop a job's ticks until it is resumed; its unfinished runs go on.
     Pause {
         /// The job.
@@ -152,6 +158,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Command::Run(args) => perform::run(args, context).await,
         Command::Replay(args) => perform::replay(args, context).await,
         Command::Backfill(args) => perform::backfill(args, context).await,
+        Command::Backtest(args) => backtest::run(args, context).await,
         Command::Pause { name, reason, by } => {
             let app = context.app().await?;
             let mut tx = app.database.pool.begin().await?;

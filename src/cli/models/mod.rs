@@ -15,6 +15,7 @@ use crate::registry::{self, Error};
 mod look;
 mod moves;
 mod policy;
+mod profile;
 mod tend;
 mod text;
 
@@ -91,6 +92,8 @@ enum Command {
   steward models card flight_delay 2.0.0
   steward models card flight_delay 2.0.0 --add card.md --by ada")]
     Card(tend::Card),
+    /// Reference profiles: what a version was trained on, as counts and quantiles without rows, for drift jobs to compare with.
+    Profile(profile::Arguments),
     /// Which version was where, and who put it there.
     #[command(
         after_help = "Examples:\n  steward models history flight_delay\n  steward models history flight_delay 2.0.0 --output json"
@@ -168,6 +171,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Command::Approvals(args) => args.approvals(&app).await,
         Command::Alias(args) => args.run(&app).await,
         Command::Card(args) => args.run(&app).await,
+        Command::Profile(args) => args.run(&app).await,
         Command::History(args) => args.run(&app).await,
         Command::At(args) => args.run(&app).await,
         Command::Policy(args) => args.run(&app).await,

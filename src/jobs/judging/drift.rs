@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::segments::{Segments, categories_by_segment, numbers_by_segment};
 use super::side::Side;
 use crate::dataset::{self, AlignedColumn, ColumnInfo, ColumnKind, NumericColumn};
+use crate::drift::profile::ColumnProfile;
 use crate::drift::{self, CategoryCounts, Check, Method, NumericSample, Options, Report, Sample, Status};
 
 /// How a column is to be read.
@@ -128,7 +129,9 @@ async fn judge_column(
         Ok(decided) => decided,
         Err(check) => return Ok(vec![*check]),
     };
+    let profile = sides.reference.profile().and_then(|profile| profile.column(&name));
     let read = match (decided.reading, segments) {
+        (reading, None) if profile.is_some() => current_only(&name, sides, reading, profile).await,
         (reading, Some(segments)) => by_segment(&name, sides, reading, segments).await,
         (Reading::Numeric, None) => numbers(&name, sides).await,
         (Reading::Categorical, None) => categories(&name, sides).await,
@@ -158,6 +161,10 @@ struct Pair {
 }
 
 enum Values {
+    /// A profile and the current values.
+    NumbersNow(Box<ColumnProfile>, NumericColumn),
+    /// A profile and the current categories.
+    CategoriesNow(Box<ColumnProfile>, CategoryCounts),
     Numbers(NumericColumn, NumericColumn),
     Categories(CategoryCounts, CategoryCounts),
     /// More distinct values than are counted.
@@ -167,6 +174,14 @@ enum Values {
 impl Pair {
     fn judge(self, name: &str, method: &'static dyn Method, options: &Options) -> Check {
         let check = match self.values {
+            Values::NumbersNow(profile, mut now) => {
+                drift::sort_values(&mut now.values);
+                let now = Sample::Numeric(NumericSample { sorted: &now.values, missing: now.missing });
+                drift::profile::judge(name, method, &profile, &now, options)
+            }
+            Values::CategoriesNow(profile, now) => {
+                drift::profile::judge(name, method, &profile, &Sample::Categorical(&now), options)
+            }
             Values::Numbers(mut a, mut b) => {
                 drift::sort_values(&mut a.values);
                 drift::sort_values(&mut b.values);
@@ -200,6 +215,24 @@ async fn categories(name: &str, sides: &Sides<'_>) -> Result<Vec<Pair>, dataset:
     let (a, b) = tokio::try_join!(sides.reference.categories(name), sides.current.categories(name))?;
     let overflow = a.distinct_overflow || b.distinct_overflow;
     let values = if overflow { Values::TooMany } else { Values::Categories(a.counts, b.counts) };
+    Ok(vec![Pair { segment: None, values }])
+}
+
+/// The current side of a column whose reference is a profile.
+async fn current_only(
+    name: &str,
+    sides: &Sides<'_>,
+    reading: Reading,
+    profile: Option<&ColumnProfile>,
+) -> Result<Vec<Pair>, dataset::Error> {
+    let Some(profile) = profile.cloned().map(Box::new) else { return Ok(Vec::new()) };
+    let values = match reading {
+        Reading::Numeric => Values::NumbersNow(profile, sides.current.numeric(name).await?),
+        Reading::Categorical => {
+            let now = sides.current.categories(name).await?;
+            if now.distinct_overflow { Values::TooMany } else { Values::CategoriesNow(profile, now.counts) }
+        }
+    };
     Ok(vec![Pair { segment: None, values }])
 }
 

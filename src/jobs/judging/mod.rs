@@ -7,6 +7,7 @@ pub mod ab_test;
 pub mod concept;
 pub mod drift;
 pub mod metrics;
+pub mod profile;
 pub mod quality;
 pub mod segments;
 pub mod side;

@@ -1,5 +1,7 @@
 //! Evaluating a drift run: datasets in, checks and findings out.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::concept;
@@ -11,6 +13,7 @@ use crate::jobs::document::{self, ColumnType, DataSpec, DriftSpec, DriftTarget, 
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::inputs::{self, Problem};
 use crate::jobs::judging::drift::{ColumnPlan, Judged, Plan, Reading, judge};
+use crate::jobs::judging::profile;
 use crate::jobs::judging::quality::{self, Allowed, Wanted};
 use crate::jobs::judging::side::Side;
 use crate::queue::JobError;
@@ -26,18 +29,24 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
     if !context.settings.enable_drift_detection {
         return Ok(switched_off());
     }
-    match judged(spec, document, context).await {
+    match judged(spec, document, context, None).await {
         Ok(evaluated) => Ok(evaluated),
         Err(problem) => problem.into_evaluated(),
     }
 }
 
-async fn judged(spec: &DriftSpec, document: &JobDocument, context: &Context) -> Result<Evaluated, Problem> {
+/// Judges a run whose fixed reference, if it has one, may have been opened before.
+pub(super) async fn judged(
+    spec: &DriftSpec,
+    document: &JobDocument,
+    context: &Context,
+    kept: Option<&Arc<Side>>,
+) -> Result<Evaluated, Problem> {
     let Some(source) = &document.data.current else {
         let error = JobError::permanent("invalid_document", "a drift job needs data.current".to_owned());
         return Err(Problem::Job(error));
     };
-    let reference = reference::open(spec, document, context).await?;
+    let reference = reference::open(spec, document, context, kept).await?;
     let current: Side = inputs::open(context, "current", source).await?.into();
     let plan = plan(spec, &document.data, context);
     let mut found = Found { description: Value::Null, ..Found::default() };
@@ -58,13 +67,17 @@ async fn judged(spec: &DriftSpec, document: &JobDocument, context: &Context) -> 
             None
         }
     };
-    if let Side::Data(datasets) = &current
-        && let Some(dataset) = datasets.first()
-    {
-        let wanted = wanted(spec, document, context, side.as_ref());
-        found.quality = quality::look(dataset, side.as_ref(), &wanted, &plan).await.map_err(data)?;
+    if let Some(dataset) = current.datasets().first() {
+        let mut wanted = wanted(spec, document, context, side.as_deref());
+        if spec.quality.as_ref().is_some_and(|quality| quality.schema == Some(SchemaOf::Registered)) {
+            let registered = reference::registered(context).await?;
+            wanted.schema = Some(profile::columns(&registered.profile));
+            found.schema = registered.description;
+        }
+        found.quality = quality::look(dataset, side.as_deref(), &wanted, &plan).await.map_err(data)?;
     }
-    found.bytes_read = current.bytes_read() + side.map_or(0, |side| side.bytes_read());
+    let of_reference = side.filter(|_| kept.is_none()).map_or(0, |side| side.bytes_read());
+    found.bytes_read = current.bytes_read() + of_reference;
     Ok(evaluated(spec, found))
 }
 
@@ -76,6 +89,8 @@ struct Found {
     /// None when there is nothing to compare with yet.
     drift: Option<Judged>,
     quality: Vec<Check>,
+    /// Which registered schema the data was held against.
+    schema: Value,
     bytes_read: u64,
 }
 
@@ -162,6 +177,7 @@ fn wanted(spec: &DriftSpec, document: &JobDocument, context: &Context, reference
 }
 
 fn evaluated(spec: &DriftSpec, found: Found) -> Evaluated {
+    let is_compared = found.drift.is_some();
     let drift_type = spec.target.as_str();
     let left_out = found.drift.as_ref().map_or(0, |drift| drift.segments_left_out);
     let report = found.drift.map(|drift| drift.report).unwrap_or_default();
@@ -192,6 +208,9 @@ fn evaluated(spec: &DriftSpec, found: Found) -> Evaluated {
     if !found.quality.is_empty() {
         summary["quality"] = json!({ "checks": found.quality.len(), "wrong": wrong });
     }
+    if !found.schema.is_null() {
+        summary["schema"] = found.schema;
+    }
     if left_out > 0 {
         summary["segments_left_out"] = json!(left_out);
     }
@@ -205,7 +224,8 @@ fn evaluated(spec: &DriftSpec, found: Found) -> Evaluated {
         outcome: outcome.to_owned(),
         summary,
         findings,
-        complete_kinds: vec!["drift", "quality", "schema_error"],
+        // Without anything to compare with, open incidents of drift are neither confirmed nor over.
+        complete_kinds: if is_compared { vec!["drift", "quality", "schema_error"] } else { vec!["quality"] },
         rows: Rows::Drift(checks().map(|c| row(drift_type, c)).collect()),
         bytes_read: found.bytes_read,
     }

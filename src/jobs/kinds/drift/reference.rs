@@ -1,14 +1,18 @@
 //! What the current data of a run is compared with: a dataset, earlier windows, or a registered profile.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
+use crate::drift::profile::Profile;
 use crate::jobs::document::{DriftSpec, JobDocument, ReferencePolicy};
 use crate::jobs::evaluation::Context;
 use crate::jobs::inputs::{self, Problem};
 use crate::jobs::judging::side::Side;
 use crate::queue::JobError;
+use crate::registry;
 use crate::schedule::{CronSchedule, Rhythm, Window, same_weekdays, windows_before};
 
 /// Windows that a rolling reference is made of when the job does not say.
@@ -19,7 +23,7 @@ pub(super) enum Reference {
     /// It is there.
     Found {
         /// The data, or what stands for it.
-        side: Side,
+        side: Arc<Side>,
         /// What it is, for the run's summary.
         description: Value,
     },
@@ -27,21 +31,68 @@ pub(super) enum Reference {
     NotYet(String),
 }
 
-/// Opens the reference that the document asks for.
-pub(super) async fn open(spec: &DriftSpec, document: &JobDocument, context: &Context) -> Result<Reference, Problem> {
+/// Opens the reference that the document asks for; `kept` is the fixed one, where it was opened before.
+pub(super) async fn open(
+    spec: &DriftSpec,
+    document: &JobDocument,
+    context: &Context,
+    kept: Option<&Arc<Side>>,
+) -> Result<Reference, Problem> {
     match spec.reference_policy() {
         ReferencePolicy::Fixed => {
-            let source =
-                document.data.reference.as_ref().ok_or_else(|| invalid("the document has no data.reference"))?;
-            let dataset = inputs::open(context, "reference", source).await?;
-            let description = json!({ "policy": "fixed", "uri": dataset.uri() });
-            Ok(Reference::Found { side: dataset.into(), description })
+            let side = match kept {
+                Some(side) => Arc::clone(side),
+                None => Arc::new(fixed(document, context).await?),
+            };
+            let uri = side.datasets().first().map(Dataset::uri);
+            Ok(Reference::Found { description: json!({ "policy": "fixed", "uri": uri }), side })
         }
-        ReferencePolicy::Profile => Err(invalid("profiles are not read yet")),
+        ReferencePolicy::Profile => {
+            let registered = registered(context).await?;
+            let mut description = json!({ "policy": "profile" });
+            if let (Some(all), Some(of)) = (description.as_object_mut(), registered.description.as_object()) {
+                all.extend(of.clone());
+            }
+            Ok(Reference::Found { side: Arc::new(Side::Profile(registered.profile)), description })
+        }
         ReferencePolicy::PreviousWindow | ReferencePolicy::Rolling | ReferencePolicy::SameWeekday => {
             earlier(spec, document, context).await
         }
     }
+}
+
+/// Opens the dataset `data.reference`.
+pub(super) async fn fixed(document: &JobDocument, context: &Context) -> Result<Side, Problem> {
+    let source = document.data.reference.as_ref().ok_or_else(|| invalid("the document has no data.reference"))?;
+    Ok(inputs::open(context, "reference", source).await?.into())
+}
+
+/// The profile of the model version that the run is about.
+pub(super) struct Registered {
+    /// The profile.
+    pub(super) profile: Arc<Profile>,
+    /// Which one it is, for the run's summary.
+    pub(super) description: Value,
+}
+
+/// Reads the newest edition of the version's profile.
+pub(super) async fn registered(context: &Context) -> Result<Registered, Problem> {
+    let (name, version) =
+        context.model.as_ref().ok_or_else(|| invalid("a profile belongs to a model version: name `model`"))?;
+    let mut conn = context.pool.acquire().await.map_err(|error| Problem::Job(error.into()))?;
+    let row = match registry::profile(&mut conn, name, version, None).await {
+        Ok(row) => row,
+        Err(registry::Error::Database(error)) => return Err(Problem::Job(error.into())),
+        Err(error) => return Err(Problem::Job(JobError::permanent(error.code(), error.to_string()))),
+    };
+    let profile = serde_json::from_value(row.profile).map_err(|error| {
+        invalid(&format!("edition {} of the profile of {name}/{version} cannot be read: {error}", row.edition))
+    })?;
+    let description = json!({
+        "model": format!("{name}/{version}"), "edition": row.edition, "digest": row.digest, "source": row.source,
+        "rows": row.row_count,
+    });
+    Ok(Registered { profile: Arc::new(profile), description })
 }
 
 async fn earlier(spec: &DriftSpec, document: &JobDocument, context: &Context) -> Result<Reference, Problem> {
@@ -71,7 +122,7 @@ async fn earlier(spec: &DriftSpec, document: &JobDocument, context: &Context) ->
         )));
     }
     let description = json!({ "policy": spec.reference_policy(), "windows": used, "windows_without_data": empty });
-    Ok(Reference::Found { side: Side::Data(datasets), description })
+    Ok(Reference::Found { side: Arc::new(Side::Data(datasets)), description })
 }
 
 fn windows(spec: &DriftSpec, document: &JobDocument, window: Window) -> Result<Vec<Window>, Problem> {
