@@ -9,6 +9,7 @@ mod labels;
 
 use std::sync::Arc;
 
+pub(super) use self::columns::Owned;
 use self::columns::{Columns, Read};
 pub use self::labels::{Delay, Join};
 use super::segments::MOST_SEGMENTS;

@@ -154,9 +154,8 @@ impl Side {
     /// # Errors
     /// As [`Dataset::times`].
     pub async fn times(&self, column: &str) -> Result<Vec<Option<i64>>, Error> {
-        let Self::Data(datasets) = self;
         let mut all = Vec::new();
-        for dataset in datasets {
+        for dataset in self.datasets() {
             all.extend(dataset.times(column).await?);
         }
         Ok(all)

@@ -59,8 +59,8 @@ impl Read {
     /// The positive class by convention, when the labels are of two classes.
     pub(super) fn positive_class(&self) -> Option<String> {
         let label = self.label.as_ref().ok()?;
-        let texts = crate::jobs::judging::metrics::Texts::of(label);
-        let column: Column<'_> = texts.column();
+        let owned = crate::jobs::judging::metrics::Owned::of(label);
+        let column: Column<'_> = owned.column();
         let rows = metrics::Rows::classification(column, Some(column), None, None).ok()?;
         rows.positive_class().map(str::to_owned)
     }

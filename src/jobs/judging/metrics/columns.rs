@@ -79,7 +79,7 @@ impl Read {
 
 /// A column in the form that rows are made of.
 #[derive(Clone)]
-enum Owned {
+pub(in crate::jobs::judging) enum Owned {
     Numbers(Vec<Option<f64>>),
     Text(Vec<Option<String>>),
 }
@@ -91,7 +91,7 @@ impl Default for Owned {
 }
 
 impl Owned {
-    fn of(column: &AlignedColumn) -> Self {
+    pub(in crate::jobs::judging) fn of(column: &AlignedColumn) -> Self {
         match column {
             AlignedColumn::Numbers(values) => Self::Numbers(values.clone()),
             AlignedColumn::Text(values) => Self::Text(values.iter().map(|v| v.as_deref().map(str::to_owned)).collect()),
@@ -108,7 +108,7 @@ impl Owned {
         }
     }
 
-    fn column(&self) -> Column<'_> {
+    pub(in crate::jobs::judging) fn column(&self) -> Column<'_> {
         match self {
             Self::Numbers(values) => Column::Numbers(values),
             Self::Text(values) => Column::Text(values),
