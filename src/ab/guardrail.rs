@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::margin::beyond_margin;
 use super::{Arms, Undefined, welch};
+use crate::stats::holm;
 
 /// What a guardrail asks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -100,16 +101,4 @@ pub fn secondary_metrics(metrics: &[(String, f64)], alpha: f64) -> Vec<Secondary
             is_significant: adjusted_p_value < alpha,
         })
         .collect()
-}
-
-/// Holm's adjustment (1979, jstor.org/stable/4615733): `max over j <= rank of (m - j + 1) p(j)`, at most 1.
-fn holm(p_values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p_values.len()).collect();
-    order.sort_by(|&x, &y| p_values[x].total_cmp(&p_values[y]));
-    let (mut adjusted, mut largest) = (vec![1.0; p_values.len()], 0.0f64);
-    for (rank, &index) in order.iter().enumerate() {
-        largest = largest.max(p_values[index] * (order.len() - rank) as f64).min(1.0);
-        adjusted[index] = largest;
-    }
-    adjusted
 }
