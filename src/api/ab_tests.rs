@@ -1,4 +1,4 @@
-//! `/governance/ab-tests`: two versions held against each other.
+//! `/governance/ab-tests`: two versions held against each other: their life from draft to end.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -15,7 +15,10 @@ use super::page::{self, Page};
 use super::problem::Problem;
 use super::{Api, etag};
 use crate::access::Scope;
-use crate::registry::ab_tests::{self, NewTest, Observations, ResultRow, TestRow};
+use crate::registry::ab_tests::{self, NewTest, TestRow};
+
+mod results;
+mod serving;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -26,8 +29,13 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(resume))
         .routes(routes!(cancel))
         .routes(routes!(conclude))
-        .routes(routes!(assignment))
-        .routes(routes!(results, evaluate))
+        .routes(routes!(results::list, results::post))
+        .routes(routes!(results::observe))
+        .routes(routes!(results::evaluate))
+        .routes(routes!(serving::assignment))
+        .routes(routes!(serving::assign))
+        .routes(routes!(serving::exposures))
+        .routes(routes!(serving::counts))
 }
 
 /// Which tests are wanted.
@@ -105,6 +113,18 @@ struct TestRequest {
     #[serde(default = "one")]
     #[schema(default = 1, minimum = 1)]
     planned_looks: u32,
+    /// What makes repeated looks honest: `auto` (planned looks share the level), `group_sequential`, `always_valid` (a confidence
+    /// sequence: any number of looks, none planned) or `horizon` (only the last planned look decides).
+    #[serde(default = "auto")]
+    #[schema(default = "auto")]
+    monitoring: String,
+    /// What must reach the threshold: `point` (the improvement) or `superiority` (the lower end of its interval).
+    #[serde(default = "point")]
+    #[schema(default = "point")]
+    threshold_mode: String,
+    /// Channels that hear of its decision and its end, beside those that hear of everything in the registry.
+    #[serde(default)]
+    notify: Vec<String>,
     /// Who creates it; the caller when it is left out, and nobody else unless the API is open.
     created_by: Option<String>,
 }
@@ -126,6 +146,12 @@ fn five_percent() -> f64 {
 }
 fn one() -> u32 {
     1
+}
+fn auto() -> String {
+    "auto".to_owned()
+}
+fn point() -> String {
+    "point".to_owned()
 }
 
 /// Creates a test, as a draft.
@@ -150,8 +176,12 @@ async fn create(State(api): State<Api>, request: Write<TestRequest>) -> Result<R
         statistical_test: body.statistical_test,
         significance_level: body.significance_level,
         planned_looks: body.planned_looks,
+        monitoring: body.monitoring,
+        threshold_mode: body.threshold_mode,
+        notify: body.notify,
     };
-    let test = ab_tests::create(change.conn(), &new, super::validation::auto(&api), &actor).await?;
+    let auto = api.app.settings.enable_model_registry;
+    let test = ab_tests::create(change.conn(), &new, api.app.registry_setup(), auto, &actor).await?;
     change.commit(Answer::created(format!("/governance/ab-tests/{}", test.id), &test)?).await
 }
 
@@ -176,14 +206,16 @@ async fn start(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<Noth
     change.commit(Answer::ok(&test)?).await
 }
 
-/// Pauses a running test: nothing is evaluated until it is resumed.
-#[utoipa::path(post, path = "/governance/ab-tests/{test_id}/pause", tag = "ab-tests", request_body = Option<Nothing>,
+/// Pauses a running test: nothing is evaluated, and every unit gets the control, until it is resumed.
+#[utoipa::path(post, path = "/governance/ab-tests/{test_id}/pause", tag = "ab-tests", request_body = Option<Ending>,
     params(("test_id" = Uuid, Path, description = "The test.")),
     responses((status = 200, description = "The test as it is now.", body = TestRow)))]
-async fn pause(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<Nothing>) -> Result<Response, Problem> {
+async fn pause(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<Ending>) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
+    super::body::storable("/reason", request.body.reason.as_deref().unwrap_or_default())?;
     let mut change = request.begin(&api).await?;
-    let test = ab_tests::pause(change.conn(), id, &request.caller.actor()).await?;
+    let reason = request.body.reason.as_deref();
+    let test = ab_tests::pause(change.conn(), id, reason, &request.caller.actor()).await?;
     change.commit(Answer::ok(&test)?).await
 }
 
@@ -198,7 +230,7 @@ async fn resume(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<Not
     change.commit(Answer::ok(&test)?).await
 }
 
-/// Why a test ends.
+/// Why a test stops.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Ending {
@@ -215,11 +247,11 @@ async fn cancel(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<End
     super::body::storable("/reason", request.body.reason.as_deref().unwrap_or_default())?;
     let mut change = request.begin(&api).await?;
     let reason = request.body.reason.as_deref();
-    let test = ab_tests::cancel(change.conn(), id, reason, &request.caller.actor()).await?;
+    let test = ab_tests::cancel(change.conn(), api.app.registry_setup(), id, reason, &request.caller.actor()).await?;
     change.commit(Answer::ok(&test)?).await
 }
 
-/// Ends a test with the decision that it has reached; without one it is inconclusive.
+/// Ends a test with the decision that it has reached; without one it is inconclusive. People are told; nothing is promoted by it.
 #[utoipa::path(post, path = "/governance/ab-tests/{test_id}/conclude", tag = "ab-tests", request_body = Option<Ending>,
     params(("test_id" = Uuid, Path, description = "The test.")),
     responses((status = 200, description = "The test as it is now.", body = TestRow)))]
@@ -228,118 +260,6 @@ async fn conclude(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<E
     super::body::storable("/reason", request.body.reason.as_deref().unwrap_or_default())?;
     let mut change = request.begin(&api).await?;
     let reason = request.body.reason.as_deref();
-    let test = ab_tests::conclude(change.conn(), id, reason, &request.caller.actor()).await?;
+    let test = ab_tests::conclude(change.conn(), api.app.registry_setup(), id, reason, &request.caller.actor()).await?;
     change.commit(Answer::ok(&test)?).await
-}
-
-/// Who or what is to be served.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct AssignmentQuery {
-    /// The unit: a user, a session, whatever must always get the same model.
-    #[param(min_length = 1, max_length = 256)]
-    unit_id: String,
-}
-
-/// The model that serves a unit.
-#[derive(Debug, serde::Serialize, ToSchema)]
-struct Assignment {
-    /// The test.
-    test_id: Uuid,
-    /// The unit.
-    unit_id: String,
-    /// `a` or `b`.
-    arm: String,
-    /// The model of that arm.
-    model_name: String,
-    /// Its version.
-    model_version: String,
-}
-
-/// Says which model serves a unit: the same answer every time, from the test's seed and the unit's name. When the split changes,
-/// only as many units move as must. A test that does not run serves model A.
-#[utoipa::path(get, path = "/governance/ab-tests/{test_id}/assignment", tag = "ab-tests",
-    params(("test_id" = Uuid, Path, description = "The test."), AssignmentQuery),
-    responses((status = 200, description = "The arm and its model.", body = Assignment)))]
-async fn assignment(
-    State(api): State<Api>,
-    caller: Caller,
-    Path(id): Path<Uuid>,
-    Query(query): Query<AssignmentQuery>,
-) -> Result<Response, Problem> {
-    caller.need(Scope::Read)?;
-    if query.unit_id.is_empty() || query.unit_id.len() > 256 {
-        return Err(Problem::invalid("?unit_id", "must have 1 to 256 bytes"));
-    }
-    let mut conn = api.pool().acquire().await?;
-    let test = ab_tests::get(&mut conn, id).await?;
-    let arm = if test.status == "running" { ab_tests::assign(&test, &query.unit_id) } else { 'a' };
-    let (model_name, model_version) =
-        if arm == 'b' { (test.model_b_name, test.model_b_version) } else { (test.model_a_name, test.model_a_version) };
-    etag::json(&Assignment { test_id: id, unit_id: query.unit_id, arm: arm.to_string(), model_name, model_version })
-}
-
-/// Which page of looks is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ResultsQuery {
-    /// Rows of a page.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// Lists the looks at a test, oldest first.
-#[utoipa::path(get, path = "/governance/ab-tests/{test_id}/results", tag = "ab-tests",
-    params(("test_id" = Uuid, Path, description = "The test."), ResultsQuery),
-    responses((status = 200, description = "A page of looks.", body = Page<ResultRow>)))]
-async fn results(
-    State(api): State<Api>,
-    caller: Caller,
-    Path(id): Path<Uuid>,
-    Query(query): Query<ResultsQuery>,
-) -> Result<Response, Problem> {
-    caller.need(Scope::Read)?;
-    let limit = page::limit(query.limit)?;
-    let after = page::number_place(query.cursor.as_deref())?.map_or(0, |n| i32::try_from(n).unwrap_or(i32::MAX));
-    let rows = ab_tests::results(api.pool(), id, after, i64::from(limit) + 1).await?;
-    etag::json(&Page::of(rows, limit, |row| page::number_cursor(i64::from(row.look)), |row| row))
-}
-
-/// What was observed.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "model_a_results": [0.85, 0.87, 0.86], "model_b_results": [0.90, 0.91, 0.89] }))]
-struct ResultsRequest {
-    /// Values of the success metric with model A.
-    model_a_results: Vec<Option<f64>>,
-    /// The same with model B.
-    model_b_results: Vec<Option<f64>>,
-    /// Whether this is the last look: it decides, and ends the test.
-    #[serde(default)]
-    is_final: bool,
-}
-
-/// Evaluates a running test on posted results.
-#[utoipa::path(post, path = "/governance/ab-tests/{test_id}/results", tag = "ab-tests", request_body = ResultsRequest,
-    params(("test_id" = Uuid, Path, description = "The test.")),
-    responses((status = 201, description = "The look.", body = ResultRow)))]
-async fn evaluate(
-    State(api): State<Api>,
-    Path(id): Path<Uuid>,
-    request: Write<ResultsRequest>,
-) -> Result<Response, Problem> {
-    request.caller.need(Scope::MetricsWrite)?;
-    let mut change = request.begin(&api).await?;
-    let actor = request.caller.actor();
-    let observations = Observations {
-        model_a_results: request.body.model_a_results,
-        model_b_results: request.body.model_b_results,
-        is_final: request.body.is_final,
-    };
-    let look = ab_tests::evaluate(change.conn(), id, &observations, &actor).await?;
-    change.commit(Answer::created(format!("/governance/ab-tests/{id}/results"), &look)?).await
 }

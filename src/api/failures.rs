@@ -109,9 +109,12 @@ impl From<ab_tests::Error> for Problem {
         let code = error.code();
         match error {
             Error::Invalid(ref problems) => listed(code, error.to_string(), problems),
-            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, error.to_string()),
-            Error::Exists(_) | Error::State { .. } => Self::new(StatusCode::CONFLICT, code, error.to_string()),
+            Error::NotFound(_) | Error::NoName(_) => Self::new(StatusCode::NOT_FOUND, code, error.to_string()),
+            Error::Exists(_) | Error::State { .. } | Error::Moved(_) => {
+                Self::new(StatusCode::CONFLICT, code, error.to_string())
+            }
             Error::Version(error) => error.into(),
+            Error::Notify(error) => error.into(),
             Error::Database(error) => error.into(),
         }
     }

@@ -80,6 +80,23 @@ pub fn number_place(cursor: Option<&str>) -> Result<Option<i64>, Problem> {
     text.strip_prefix('#').and_then(|n| n.parse().ok()).map(Some).ok_or_else(wrong)
 }
 
+/// A place in a list that is ordered by a text.
+#[must_use]
+pub fn text_cursor(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("\"{text}"))
+}
+
+/// The place that a cursor of [`text_cursor`] means.
+///
+/// # Errors
+/// 422 for anything else.
+pub fn text_place(cursor: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let text = decoded(cursor)?;
+    let text = text.strip_prefix('"').filter(|text| !text.contains('\0')).ok_or_else(wrong)?;
+    Ok(Some(text.to_owned()))
+}
+
 fn decoded(cursor: &str) -> Result<String, Problem> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
     String::from_utf8(bytes).map_err(|_| wrong())

@@ -1,7 +1,10 @@
-//! `steward ab`: an A/B test planned and judged once, without job files or a database.
+//! `steward ab`: A/B tests planned and judged once without job files or a database, and tests that live in the registry.
 
 mod evaluate;
+mod life;
 mod plan;
+mod serve;
+mod text;
 
 use clap::Subcommand;
 
@@ -27,6 +30,8 @@ enum Command {
   steward ab evaluate --data served.parquet --variant variant --outcome revenue
   steward ab evaluate --data served.parquet --variant arm --outcome latency_ms --lower-is-better --control old --treatment new --output json")]
     Evaluate(evaluate::EvaluateArgs),
+    #[command(flatten)]
+    Life(life::Command),
 }
 
 /// Runs the command.
@@ -37,6 +42,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     match args.command {
         Command::Plan(args) => plan::run(&args),
         Command::Evaluate(args) => evaluate::run(args, context).await,
+        Command::Life(command) => life::run(command, context).await,
     }
 }
 

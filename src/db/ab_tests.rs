@@ -3,6 +3,9 @@
 //! A test row is made by the first run that names it, or by whoever creates it ([`register`]); every evaluation is a look and
 //! is kept. Decides nothing.
 
+pub mod exposures;
+pub mod objects;
+pub mod observations;
 pub mod register;
 
 use chrono::{DateTime, Utc};
@@ -37,29 +40,17 @@ pub struct TestPlan {
     pub plan: Value,
 }
 
-/// A test as it stands.
-#[derive(Debug, Clone)]
-pub struct TestState {
-    /// Its id.
-    pub id: Uuid,
-    /// `draft`, `running`, `paused`, `concluded` or `cancelled`.
-    pub status: String,
-    /// The decision reached so far.
-    pub decision: Option<String>,
-    /// Looks taken so far.
-    pub looks: i32,
-}
-
-/// The test of that name, locked for this transaction; made and started when it is not there.
+/// The id of the test of that name, locked for this transaction, and whether it was made now: a test that is not there is made and
+/// started, with the plan that is frozen by that.
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn ensure(conn: &mut PgConnection, plan: &TestPlan) -> Result<TestState, sqlx::Error> {
-    sqlx::query!(
+pub async fn ensure(conn: &mut PgConnection, plan: &TestPlan, created_by: &str) -> Result<(Uuid, bool), sqlx::Error> {
+    let made = sqlx::query!(
         "INSERT INTO model_ab_tests (test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric,
              lower_is_better, traffic_split, min_samples, success_threshold, statistical_test, significance_level, plan,
-             status, started_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'running', steward_now())
+             created_by, status, started_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'running', steward_now())
          ON CONFLICT (test_name) DO NOTHING",
         plan.test_name,
         plan.model_a.0,
@@ -74,48 +65,14 @@ pub async fn ensure(conn: &mut PgConnection, plan: &TestPlan) -> Result<TestStat
         plan.statistical_test,
         plan.significance_level,
         plan.plan,
+        created_by,
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query_as!(
-        TestState,
-        r#"SELECT t.id, t.status, t.decision,
-                  (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
-             FROM model_ab_tests t WHERE t.test_name = $1 FOR UPDATE OF t"#,
-        plan.test_name
-    )
-    .fetch_one(conn)
-    .await
-}
-
-/// How many looks a test has had, and its status; none when it does not exist yet.
-///
-/// # Errors
-/// Any error of the database.
-pub async fn state(conn: &mut PgConnection, test_name: &str) -> Result<Option<TestState>, sqlx::Error> {
-    sqlx::query_as!(
-        TestState,
-        r#"SELECT t.id, t.status, t.decision,
-                  (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
-             FROM model_ab_tests t WHERE t.test_name = $1"#,
-        test_name
-    )
-    .fetch_optional(conn)
-    .await
-}
-
-/// Looks that the schedule of a job took: those that somebody asked for use nothing of the plan up.
-///
-/// # Errors
-/// Any error of the database.
-pub async fn scheduled_looks(conn: &mut PgConnection, test_id: Uuid) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM model_ab_test_results
-            WHERE test_id = $1 AND NOT coalesce((details ->> 'by_hand')::boolean, false)"#,
-        test_id
-    )
-    .fetch_one(conn)
-    .await
+    let id = sqlx::query_scalar!("SELECT id FROM model_ab_tests WHERE test_name = $1 FOR UPDATE", plan.test_name)
+        .fetch_one(conn)
+        .await?;
+    Ok((id, made.rows_affected() == 1))
 }
 
 /// One look at a test.
@@ -146,7 +103,7 @@ pub struct LookRow {
     pub run_id: Option<Uuid>,
 }
 
-/// Stores a look and moves the test on: a first final decision is kept with its time, the horizon concludes the test.
+/// Stores a look and moves the test on: the first decision stands and is kept with its time, the horizon concludes the test.
 ///
 /// # Errors
 /// Any error of the database.
@@ -156,6 +113,7 @@ pub async fn record_look(
     row: &LookRow,
     decided: bool,
     concluded: bool,
+    by: &str,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO model_ab_test_results (test_id, look, n_a, n_b, mean_a, mean_b, absolute_difference, difference_low,
@@ -191,17 +149,19 @@ pub async fn record_look(
     if decided || concluded {
         sqlx::query!(
             "UPDATE model_ab_tests
-                SET decision = CASE WHEN $2 OR decision IS NULL THEN $4 ELSE decision END,
-                    winner = CASE WHEN $2 OR decision IS NULL THEN $5 ELSE winner END,
+                SET decision = CASE WHEN decided_at IS NULL THEN $4 ELSE decision END,
+                    winner = CASE WHEN decided_at IS NULL THEN $5 ELSE winner END,
                     decided_at = coalesce(decided_at, CASE WHEN $2 THEN steward_now() END),
                     status = CASE WHEN $3 AND status = 'running' THEN 'concluded' ELSE status END,
-                    ended_at = CASE WHEN $3 AND status = 'running' THEN steward_now() ELSE ended_at END
+                    ended_at = CASE WHEN $3 AND status = 'running' THEN steward_now() ELSE ended_at END,
+                    ended_by = CASE WHEN $3 AND status = 'running' THEN $6 ELSE ended_by END
               WHERE id = $1",
             test_id,
             decided,
             concluded,
             row.decision,
             row.winner,
+            by,
         )
         .execute(conn)
         .await?;

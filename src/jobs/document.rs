@@ -161,8 +161,19 @@ pub struct AbSpec {
     pub control: ArmSpec,
     /// Arm B.
     pub treatment: ArmSpec,
-    /// Column that says which arm served a row.
-    pub variant_column: String,
+    /// Column that says which arm served a row; none where `data.reference` holds the control's rows and `data.current` the
+    /// treatment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant_column: Option<String>,
+    /// Column with the unit that was assigned: its rows count as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_column: Option<String>,
+    /// Column with what tells a row from its repetition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_column: Option<String>,
+    /// How long an outcome may take to come: rows younger than that count in neither arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_delay_seconds: Option<i64>,
     /// `brier`, `log_loss`, `accuracy`, `absolute_error`, `squared_error` or `mean`.
     pub metric: String,
     /// Column whose mean is compared; present when the metric is `mean`.

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
 use crate::config::Settings;
-use crate::db::ab_tests::{LookRow, TestPlan};
 use crate::db::results::{DriftRow, MetricRow};
 use crate::notify::Finding;
 use crate::queue::Run;
+use crate::registry::ab_tests::run::RunLook;
 use crate::registry::artefact;
 use crate::storage::Storage;
 
@@ -50,17 +50,8 @@ pub enum Rows {
     Metrics(Vec<MetricRow>),
     /// What was found behind the paths of model versions.
     Artefacts(Vec<artefact::Look>),
-    /// A look at an A/B test.
-    Look {
-        /// The test as the job plans it.
-        plan: Box<TestPlan>,
-        /// The look; its number is given when it is stored.
-        look: Box<LookRow>,
-        /// The decision stands from now on.
-        decided: bool,
-        /// The horizon is reached.
-        concluded: bool,
-    },
+    /// What was found of an A/B test.
+    AbTest(Box<RunLook>),
 }
 
 /// An evaluation that is ready to be committed.

@@ -60,25 +60,7 @@ struct Windows {
 
 /// Opens, pins and counts.
 async fn read(context: &Context, role: &str, spec: &SourceSpec, windows: &Windows) -> Result<Dataset, Problem> {
-    // A window of local days or months is written in local time.
-    let is_local = spec.window.as_deref().is_some_and(|w| w.trim_end().ends_with("local"));
-    let timezone = if is_local { timezone(context) } else { chrono_tz::UTC };
-    let values = TemplateValues { window: windows.named, tick: context.run.tick_at, timezone };
-    let uri = schedule::resolve_template(&spec.uri, &values)
-        .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?;
-    let format = match &spec.format {
-        Some(name) => Some(serde_json::from_value::<Format>(name.as_str().into()).map_err(|_| {
-            Problem::Job(JobError::permanent("invalid_document", format!("{role}: there is no format `{name}`")))
-        })?),
-        None => None,
-    };
-    let source = Source {
-        uri,
-        format,
-        time_column: spec.time_column.clone(),
-        window: windows.rows.filter(|_| spec.time_column.is_some()),
-        filter: spec.filter.clone(),
-    };
+    let source = source(context, role, spec, windows.named, windows.rows)?;
     let pins: Vec<Pin> = pinned(context, role).await?.iter().map(to_pin).collect();
     let mut replaced = false;
     let dataset = match Dataset::open(&context.storage, source.clone(), &pins).await {
@@ -102,12 +84,44 @@ async fn read(context: &Context, role: &str, spec: &SourceSpec, windows: &Window
     Ok(dataset)
 }
 
+/// The source that `spec` means for a run over the window `named`, with rows of the window `rows`.
+///
+/// # Errors
+/// [`Problem::Job`] for a template or a format that cannot be.
+pub fn source(
+    context: &Context,
+    role: &str,
+    spec: &SourceSpec,
+    named: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    rows: Option<(DateTime<Utc>, DateTime<Utc>)>,
+) -> Result<Source, Problem> {
+    // A window of local days or months is written in local time.
+    let is_local = spec.window.as_deref().is_some_and(|w| w.trim_end().ends_with("local"));
+    let timezone = if is_local { timezone(context) } else { chrono_tz::UTC };
+    let values = TemplateValues { window: named, tick: context.run.tick_at, timezone };
+    let uri = schedule::resolve_template(&spec.uri, &values)
+        .map_err(|e| Problem::Job(JobError::permanent("invalid_document", format!("{role}: {e}"))))?;
+    let format = match &spec.format {
+        Some(name) => Some(serde_json::from_value::<Format>(name.as_str().into()).map_err(|_| {
+            Problem::Job(JobError::permanent("invalid_document", format!("{role}: there is no format `{name}`")))
+        })?),
+        None => None,
+    };
+    Ok(Source {
+        uri,
+        format,
+        time_column: spec.time_column.clone(),
+        window: rows.filter(|_| spec.time_column.is_some()),
+        filter: spec.filter.clone(),
+    })
+}
+
 fn timezone(context: &Context) -> chrono_tz::Tz {
     context.run.document["timezone"].as_str().and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC)
 }
 
 /// Data that is not there yet is waited for until the run's deadline; then it is missing.
-fn wait_or_give_up(context: &Context, problem: Problem) -> Problem {
+pub(super) fn wait_or_give_up(context: &Context, problem: Problem) -> Problem {
     match (problem, context.run.deadline) {
         (Problem::NoData(message), Some(deadline)) if context.clock.now() < deadline => {
             Problem::Job(JobError::not_ready("no_data", message, None))
@@ -123,7 +137,11 @@ fn within(spec: &SourceSpec, window: Option<(DateTime<Utc>, DateTime<Utc>)>) -> 
     }
 }
 
-async fn pinned(context: &Context, role: &str) -> Result<Vec<InputPin>, Problem> {
+/// What an earlier attempt of this run has read.
+///
+/// # Errors
+/// [`Problem::Job`] when the database cannot be reached.
+pub async fn pinned(context: &Context, role: &str) -> Result<Vec<InputPin>, Problem> {
     if !context.is_stored {
         return Ok(Vec::new());
     }
@@ -132,10 +150,18 @@ async fn pinned(context: &Context, role: &str) -> Result<Vec<InputPin>, Problem>
 }
 
 async fn pin(context: &Context, role: &str, dataset: &Dataset, replace: bool) -> Result<(), Problem> {
+    pin_objects(context, role, dataset.pins(), replace).await
+}
+
+/// Keeps with the run which objects it reads; `replace` forgets what an earlier attempt read.
+///
+/// # Errors
+/// [`Problem::Job`] when the database cannot be reached.
+pub async fn pin_objects(context: &Context, role: &str, pins: Vec<Pin>, replace: bool) -> Result<(), Problem> {
     if !context.is_stored {
         return Ok(());
     }
-    let pins: Vec<InputPin> = dataset.pins().into_iter().map(from_pin).collect();
+    let pins: Vec<InputPin> = pins.into_iter().map(from_pin).collect();
     let mut conn = context.pool.acquire().await.map_err(|e| Problem::Job(e.into()))?;
     if replace {
         queue::unpin_inputs(&mut conn, context.run.id, role).await.map_err(|e| Problem::Job(e.into()))?;

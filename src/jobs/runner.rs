@@ -16,13 +16,13 @@ use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::db::audit::Actor;
 use crate::db::pool::begin;
-use crate::db::{ab_tests, results};
+use crate::db::results;
 use crate::jobs::document::JobDocument;
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::jobs::{kinds, trail};
 use crate::notify::{self, Channels, Evaluation, Finding, FindingStatus, Severity};
 use crate::queue::{self, Completion, Handler, JobError, Run, RunContext};
-use crate::registry::{self, Wanted};
+use crate::registry::{self, Wanted, ab_tests};
 use crate::storage::Storage;
 
 /// Kinds of finding that concern a run as a whole rather than one of its columns or metrics.
@@ -184,14 +184,14 @@ impl Runner {
             model_version: model.as_ref().map(|m| m.1.clone()),
             window: run.window_start.zip(run.window_end),
         };
+        let mut recorded = None;
         match &evaluated.rows {
             Rows::None | Rows::Artefacts(_) => {}
             Rows::Drift(rows) => results::insert_drift(&mut tx, &origin, rows).await.map_err(database)?,
             Rows::Metrics(rows) => results::insert_metrics(&mut tx, &origin, rows).await.map_err(database)?,
-            Rows::Look { plan, look, decided, concluded } => {
-                let test = ab_tests::ensure(&mut tx, plan).await.map_err(database)?;
-                let look = ab_tests::LookRow { look: test.looks + 1, ..(**look).clone() };
-                ab_tests::record_look(&mut tx, test.id, &look, *decided, *concluded).await.map_err(database)?;
+            Rows::AbTest(found) => {
+                let worker = Actor::system("worker");
+                recorded = Some(ab_tests::run::record(&mut tx, found, &worker).await.map_err(of_test)?);
             }
         }
         let mut changes = notify::Changes::default();
@@ -211,7 +211,11 @@ impl Runner {
                 results::link_incidents(&mut tx, run.id, rows, &live).await.map_err(database)?;
             }
         }
-        // Last, because it ends with the audit trail, whose head is locked until the commit.
+        // Last, because these end with the audit trail, whose head is locked until the commit.
+        if let (Rows::AbTest(found), Some(recorded)) = (&evaluated.rows, &recorded) {
+            let worker = Actor::system("worker");
+            ab_tests::run::note(&mut tx, found, recorded, run.id, &worker).await.map_err(of_test)?;
+        }
         if let Rows::Artefacts(looks) = &evaluated.rows {
             let setup = registry::Setup { settings: &self.settings.registry, channels: &self.channels };
             let worker = Actor::system("worker");
@@ -263,6 +267,14 @@ fn unknown(error: registry::Error) -> JobError {
         registry::Error::Database(error) => database(error),
         registry::Error::Notify(error) => database(error.into_sqlx()),
         other => JobError::permanent("unknown_model", other.to_string()),
+    }
+}
+
+/// Somebody looked at, paused or ended the test meanwhile: the run judges again.
+fn of_test(error: ab_tests::Error) -> JobError {
+    match error {
+        ab_tests::Error::Database(error) => database(error),
+        error => JobError::transient(error.code(), error.to_string()),
     }
 }
 

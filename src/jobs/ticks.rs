@@ -70,15 +70,17 @@ pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion
 
 /// The window that a document's evaluation at `tick` covers.
 ///
-/// An A/B test is cumulative: its window starts where the test starts. Otherwise `data.current.window` says it, and the
+/// An A/B test is cumulative: its window starts where the test starts, and ends where outcomes can be there. Otherwise `data.current.window` says it, and the
 /// default is the time since the previous tick.
 ///
 /// # Errors
 /// When the window cannot be parsed.
 pub fn window_at(document: &JobDocument, previous: DateTime<Utc>, tick: DateTime<Utc>) -> Result<Window, WindowError> {
-    if let Some(starts) = document.ab_test.as_ref().and_then(|ab| ab.starts) {
-        let end = document.ab_test.as_ref().and_then(|ab| ab.ends).map_or(tick, |ends| ends.min(tick));
-        return Ok((starts.min(end), end));
+    if let Some(ab) = &document.ab_test {
+        // One cut-off for both arms: what is younger may still be without its outcome.
+        let cut = tick - chrono::Duration::seconds(ab.label_delay_seconds.unwrap_or(0));
+        let end = ab.ends.map_or(cut, |ends| ends.min(cut));
+        return Ok((ab.starts.unwrap_or(DateTime::UNIX_EPOCH).min(end), end));
     }
     let spec = document.data.current.as_ref().and_then(|s| s.window.as_deref());
     let timezone = document.timezone.parse().unwrap_or(chrono_tz::UTC);

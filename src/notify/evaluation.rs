@@ -22,6 +22,9 @@ pub enum FindingStatus {
     Unknown,
     /// Judged, and wrong.
     Breach,
+    /// Something that people are told of and that is over with it, such as the conclusion of an A/B test: whatever was open about it
+    /// ends with these words, and what nobody had heard of is told once.
+    Over,
 }
 
 /// How bad it is.

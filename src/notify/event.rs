@@ -128,6 +128,12 @@ impl IncidentView {
         }
     }
 
+    /// Whether it tells of the end of an A/B test: what it says is what it ends with.
+    #[must_use]
+    pub fn is_conclusion(&self) -> bool {
+        self.kind == "ab_decision" && self.resolution.as_ref() == Some(&self.title)
+    }
+
     /// The method that judged it, if the evidence says so.
     #[must_use]
     pub fn method(&self) -> Option<&str> {

@@ -80,6 +80,8 @@ enum Step {
     Fold,
     /// The live incident ends.
     Resolve,
+    /// It is told and over at once, whether it was live or not.
+    End,
 }
 
 /// The rule: one breach opens, one clear judgement resolves, an unknown one changes nothing.
@@ -88,6 +90,7 @@ fn decide(is_live: bool, status: FindingStatus) -> Step {
         (false, FindingStatus::Breach) => Step::Open,
         (true, FindingStatus::Breach) => Step::Fold,
         (true, FindingStatus::Clear) => Step::Resolve,
+        (_, FindingStatus::Over) => Step::End,
         (_, FindingStatus::Unknown) | (false, FindingStatus::Clear) => Step::Leave,
     }
 }
@@ -137,6 +140,19 @@ pub async fn apply(conn: &mut PgConnection, channels: &Channels, evaluation: &Ev
                     changes.resolved.push(IncidentSummary::from(&incident));
                     resolved.push(IncidentView::new(&incident, Some(judged.reason)));
                 }
+            }
+            Step::End => {
+                let Some(finding) = judged.finding else { continue };
+                let mut incident = match live.remove(&key) {
+                    Some(mut incident) => {
+                        fold(conn, evaluation, &mut incident, finding).await?;
+                        incident
+                    }
+                    None => open(conn, evaluation, finding).await?,
+                };
+                resolve(conn, evaluation, &mut incident, &judged.reason).await?;
+                changes.resolved.push(IncidentSummary::from(&incident));
+                resolved.push(IncidentView::new(&incident, Some(judged.reason)));
             }
         }
     }
@@ -352,7 +368,7 @@ mod tests {
 
     #[test]
     fn the_rule() {
-        use FindingStatus::{Breach, Clear, Unknown};
+        use FindingStatus::{Breach, Clear, Over, Unknown};
         let table = [
             (false, Breach, Step::Open),
             (true, Breach, Step::Fold),
@@ -360,6 +376,8 @@ mod tests {
             (false, Clear, Step::Leave),
             (true, Unknown, Step::Leave),
             (false, Unknown, Step::Leave),
+            (true, Over, Step::End),
+            (false, Over, Step::End),
         ];
         for (is_live, status, step) in table {
             assert_eq!(decide(is_live, status), step, "{is_live} {status:?}");

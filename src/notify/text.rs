@@ -21,11 +21,15 @@ const COMMANDS: usize = 10;
 /// Subjects named in a subject line.
 const NAMED: usize = 3;
 
+/// What the name of a job begins with that stands for an A/B test without one.
+pub const BY_HAND: &str = "ab-test:";
+
 /// The subject line.
 #[must_use]
 pub fn subject(event: &Event) -> String {
     let job = &event.job_name;
     let text = match event.transition {
+        _ if concludes(event) || decides(event) => format!("[Steward] {}", titles(&event.incidents)),
         Transition::Test => "[Steward] Test message".to_owned(),
         Transition::Opened => match event.incidents.as_slice() {
             [one] => format!("[Steward] {job}: {}", one.title),
@@ -45,6 +49,21 @@ fn names(incidents: &[IncidentView]) -> String {
     text
 }
 
+/// Whether all that is told is that A/B tests have ended.
+pub(super) fn concludes(event: &Event) -> bool {
+    !event.incidents.is_empty() && event.incidents.iter().all(IncidentView::is_conclusion)
+}
+
+/// Whether all that is told is what A/B tests have found.
+fn decides(event: &Event) -> bool {
+    let opened = event.transition == Transition::Opened && !event.incidents.is_empty();
+    opened && event.incidents.iter().all(|incident| incident.kind == "ab_decision")
+}
+
+fn titles(incidents: &[IncidentView]) -> String {
+    incidents.iter().take(NAMED).map(|i| i.title.as_str()).collect::<Vec<_>>().join("; ")
+}
+
 /// The sentence that the message begins with.
 fn lead(event: &Event) -> String {
     let count = event.incidents.len();
@@ -54,6 +73,14 @@ fn lead(event: &Event) -> String {
         _ => String::new(),
     };
     let job = format!("job {} ({}){model}", event.job_name, event.job_kind);
+    if concludes(event) || decides(event) {
+        let by = if event.job_name.starts_with(BY_HAND) { String::new() } else { format!(", evaluated by {job}") };
+        let (count, what) = match (plural(count, "A/B test has", "A/B tests have"), concludes(event)) {
+            (count, true) => (count, "ended"),
+            (count, false) => (count, "something to tell"),
+        };
+        return one_line(&format!("{count} {what}{by}. Nothing was promoted by it: that is for people to decide."));
+    }
     one_line(&match event.transition {
         Transition::Test => "This is a test message. Whoever reads it can be reached by Steward.".to_owned(),
         Transition::Opened => format!("{} found by {job}.", plural(count, "problem was", "problems were")),
@@ -70,6 +97,7 @@ fn line(incident: &IncidentView) -> String {
     let title = one_line(&incident.title);
     match incident.resolved_at {
         None => title,
+        Some(_) if incident.is_conclusion() => title,
         Some(at) => {
             let reason = incident.resolution.as_deref().map(one_line).unwrap_or_default();
             let subject = one_line(&incident.subject);
@@ -121,7 +149,22 @@ fn facts(incident: &IncidentView) -> Vec<(String, String)> {
 /// What to do next: sentences and the commands for them.
 fn next_steps(event: &Event) -> Vec<(&'static str, Vec<String>)> {
     let mut steps = Vec::new();
-    if let Some(run) = event.run_id {
+    let ended: Vec<&IncidentView> = event.incidents.iter().filter(|i| i.is_conclusion()).take(COMMANDS).collect();
+    if !ended.is_empty() {
+        let looks = ended.iter().map(|i| format!("steward ab results {}", one_line(&i.subject))).collect();
+        steps.push(("See every look at the test", looks));
+        let shipped = ended.iter().filter(|i| i.evidence.get("decision").and_then(|d| d.as_str()) == Some("SHIP_B"));
+        let winners = shipped.filter_map(|i| i.evidence.get("winner")).filter_map(|w| w.as_str()).map(one_line);
+        let promote: Vec<String> =
+            winners.map(|winner| format!("steward models check {winner} --to production")).collect();
+        if !promote.is_empty() {
+            steps.push(("See whether the winner may be promoted", promote));
+        }
+    }
+    if concludes(event) && event.job_name.starts_with(BY_HAND) {
+        return steps;
+    }
+    if let Some(run) = event.run_id.filter(|_| !event.job_name.starts_with(BY_HAND)) {
         steps.push(("See everything this run judged", vec![format!("steward runs show {run}")]));
     }
     if event.transition == Transition::Opened {
@@ -139,6 +182,7 @@ fn next_steps(event: &Event) -> Vec<(&'static str, Vec<String>)> {
 /// The headings: what happened, since when, on what evidence, what to do next.
 fn headings(event: &Event) -> [&'static str; 4] {
     let evidence = match event.transition {
+        _ if concludes(event) => "On what evidence",
         Transition::Opened | Transition::Test => "On what evidence",
         Transition::Resolved | Transition::OpenedAndResolved => "Evidence of the latest breach",
     };

@@ -238,6 +238,7 @@ impl Authority for Url {
 /// The CloudEvents document of an event.
 fn document(event: &Event, source: &str) -> Value {
     let kind = match event.transition {
+        _ if text::concludes(event) => "io.steward.ab_test.concluded",
         Transition::Opened => "io.steward.incident.opened",
         Transition::Resolved | Transition::OpenedAndResolved => "io.steward.incident.resolved",
         Transition::Test => "io.steward.incident.test",

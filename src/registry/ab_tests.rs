@@ -1,12 +1,20 @@
 //! A/B tests that people create, start, feed with results and end.
 //!
-//! Uses `db`, and `ab` for every judgement. What holds: draft -> running <-> paused -> concluded | cancelled, each step under a
+//! Uses `db`, `notify`, and `ab` for every judgement (in [`judge`] alone). What holds: draft -> running <-> paused -> concluded | cancelled, each step under a
 //! lock of the row; the plan is frozen at the start (the database refuses changes); a look that the plan does not know can
 //! never be significant; looks before both arms have their rows decide nothing and use nothing up. Nothing is promoted
 //! by itself. Tests that a job declares are the same rows; their evaluation stands in `jobs`.
 
+pub mod assignment;
 mod evaluate;
+pub mod judge;
 mod new_test;
+pub mod observations;
+pub mod records;
+mod results;
+pub mod rules;
+pub mod run;
+pub mod told;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -14,13 +22,18 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use crate::db::ab_tests::register::{ResultRow, TestRow};
-pub use evaluate::{Observations, evaluate};
-pub use new_test::{NewTest, create};
+pub use assignment::assign;
+pub use evaluate::{Evidence, evaluate};
+pub use new_test::{NewTest, create, seed_of};
+pub use observations::{Observation, observe};
+pub use results::ArmResults;
+pub use rules::Rules;
 
+use super::Setup;
 use super::validation::{self, FieldProblem};
-use crate::ab;
 use crate::db::ab_tests::register;
 use crate::db::audit::{self, Actor, Event, Outcome};
+use crate::notify;
 
 /// The specification's words for where a test stands.
 pub const STATUSES: [&str; 5] = ["draft", "running", "paused", "concluded", "cancelled"];
@@ -52,6 +65,15 @@ pub enum Error {
     /// One of the versions is unknown or deleted (as the error inside says).
     #[error(transparent)]
     Version(validation::Error),
+    /// The test is not known by that name (404).
+    #[error("there is no A/B test named `{0}`")]
+    NoName(String),
+    /// Somebody looked at it, paused or ended it while it was judged (409).
+    #[error("A/B test `{0}` changed while it was judged")]
+    Moved(String),
+    /// Telling people (503).
+    #[error(transparent)]
+    Notify(#[from] notify::Error),
     /// The database (503).
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -63,11 +85,11 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid_request",
-            Self::NotFound(_) => "ab_test_not_found",
+            Self::NotFound(_) | Self::NoName(_) => "ab_test_not_found",
             Self::Exists(_) => "ab_test_exists",
-            Self::State { .. } => "ab_test_state",
+            Self::State { .. } | Self::Moved(_) => "ab_test_state",
             Self::Version(error) => error.code(),
-            Self::Database(_) => "database_error",
+            Self::Notify(_) | Self::Database(_) => "database_error",
         }
     }
 
@@ -98,6 +120,20 @@ impl From<validation::Error> for Error {
 /// [`Error::NotFound`], the database's.
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<TestRow, Error> {
     register::get(conn, id).await?.ok_or(Error::NotFound(id))
+}
+
+/// The test that is meant by an id or a name.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NoName`], the database's.
+pub async fn find(conn: &mut PgConnection, which: &str) -> Result<TestRow, Error> {
+    match register::by_name(conn, which).await? {
+        Some(test) => Ok(test),
+        None => match Uuid::parse_str(which) {
+            Ok(id) => get(conn, id).await,
+            Err(_) => Err(Error::NoName(which.to_owned())),
+        },
+    }
 }
 
 /// Tests, newest first, after the one at `before`; only those with that status, when one is given.
@@ -137,22 +173,20 @@ pub async fn start(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<T
     for (name, version) in [(&test.model_a_name, &test.model_a_version), (&test.model_b_name, &test.model_b_version)] {
         validation::known_version(conn, name, version, None).await?;
     }
-    let mut plan = test.plan.clone();
-    if let Some(fields) = plan.as_object_mut() {
-        fields.insert("frozen_by".to_owned(), json!(actor.name));
-    }
+    let mut plan = serde_json::to_value(Rules::of(&test)).unwrap_or_else(|_| test.plan.clone());
+    plan["frozen_by"] = json!(actor.name);
     register::start(conn, id, &plan).await?;
-    changed(conn, id, "ab_test.started", json!({ "plan": plan, "traffic_split": test.traffic_split }), actor).await
+    changed(conn, id, "ab_test.started", json!({ "plan": plan }), actor).await
 }
 
-/// Pauses a running test: nothing is evaluated until it is resumed.
+/// Pauses a running test: nothing is evaluated, and everybody gets the control, until it is resumed.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::State`] unless it is running, the database's.
-pub async fn pause(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<TestRow, Error> {
+pub async fn pause(conn: &mut PgConnection, id: Uuid, reason: Option<&str>, actor: &Actor) -> Result<TestRow, Error> {
     in_state(conn, id, &["running"], "paused").await?;
-    register::set_status(conn, id, "paused", false, None).await?;
-    changed(conn, id, "ab_test.paused", json!({}), actor).await
+    register::set_status(conn, id, "paused").await?;
+    changed(conn, id, "ab_test.paused", json!({ "reason": reason }), actor).await
 }
 
 /// Resumes a paused test.
@@ -161,45 +195,61 @@ pub async fn pause(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<T
 /// [`Error::NotFound`], [`Error::State`] unless it is paused, the database's.
 pub async fn resume(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Result<TestRow, Error> {
     in_state(conn, id, &["paused"], "resumed").await?;
-    register::set_status(conn, id, "running", false, None).await?;
+    register::set_status(conn, id, "running").await?;
     changed(conn, id, "ab_test.resumed", json!({}), actor).await
 }
 
 /// Gives a test up: it has no decision but the one it may have reached.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::State`] when it has ended, the database's.
-pub async fn cancel(conn: &mut PgConnection, id: Uuid, reason: Option<&str>, actor: &Actor) -> Result<TestRow, Error> {
+/// [`Error::NotFound`], [`Error::State`] when it has ended, the database's or that of messages.
+pub async fn cancel(
+    conn: &mut PgConnection,
+    setup: Setup<'_>,
+    id: Uuid,
+    reason: Option<&str>,
+    actor: &Actor,
+) -> Result<TestRow, Error> {
     in_state(conn, id, &["draft", "running", "paused"], "cancelled").await?;
-    register::set_status(conn, id, "cancelled", true, None).await?;
+    register::end(conn, id, "cancelled", None, &actor.name, reason).await?;
+    ended(conn, setup, id, reason, actor).await?;
     changed(conn, id, "ab_test.cancelled", json!({ "reason": reason }), actor).await
 }
 
-/// Ends a test with the decision that it reached; without one it says neither.
+/// Ends a test with the decision that it reached; without one it says neither. People are told, once. Nothing is promoted by it.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::State`] unless it is running or paused, the database's.
+/// [`Error::NotFound`], [`Error::State`] unless it is running or paused, the database's or that of messages.
 pub async fn conclude(
     conn: &mut PgConnection,
+    setup: Setup<'_>,
     id: Uuid,
     reason: Option<&str>,
     actor: &Actor,
 ) -> Result<TestRow, Error> {
     in_state(conn, id, &["running", "paused"], "concluded").await?;
-    register::set_status(conn, id, "concluded", true, Some("INCONCLUSIVE")).await?;
-    let test = get(conn, id).await?;
+    register::end(conn, id, "concluded", Some("INCONCLUSIVE"), &actor.name, reason).await?;
+    let test = ended(conn, setup, id, reason, actor).await?;
     let detail = json!({ "reason": reason, "decision": test.decision, "winner": test.winner });
     changed(conn, id, "ab_test.concluded", detail, actor).await
 }
 
-/// The arm that serves a unit (a user, a session): `a` or `b`. The same answer every time; when the split changes, only as many
-/// units move as must.
-#[must_use]
-pub fn assign(test: &TestRow, unit_id: &str) -> char {
-    // Tests that a job made have no seed: their id is one.
-    let seed =
-        test.plan.get("seed").and_then(serde_json::Value::as_str).map_or_else(|| test.id.to_string(), str::to_owned);
-    if ab::sees_b(&seed, unit_id, test.traffic_split) { 'b' } else { 'a' }
+/// Tells people that somebody ended a test.
+async fn ended(
+    conn: &mut PgConnection,
+    setup: Setup<'_>,
+    id: Uuid,
+    reason: Option<&str>,
+    actor: &Actor,
+) -> Result<TestRow, Error> {
+    let test = get(conn, id).await?;
+    let last = match test.looks {
+        0 => None,
+        look => Some(register::result(conn, id, look).await?),
+    };
+    let finding = told::of_end(&test, last.as_ref(), &actor.name, reason);
+    told::tell(conn, setup, &test, &Rules::of(&test), finding).await?;
+    Ok(test)
 }
 
 /// The test, locked, in one of these states.
@@ -222,7 +272,7 @@ async fn in_state(conn: &mut PgConnection, id: Uuid, states: &[&str], wanted: &'
 }
 
 /// Records the change and answers the test as it is now.
-async fn changed(
+pub(super) async fn changed(
     conn: &mut PgConnection,
     id: Uuid,
     action: &str,

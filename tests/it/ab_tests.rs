@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 use steward::db::audit::Actor;
-use steward::registry::ab_tests::{self, Error, NewTest, Observations, TestRow};
+use steward::registry::ab_tests::{self, ArmResults, Error, Evidence, NewTest, TestRow};
 use uuid::Uuid;
 
 use crate::support::database::TestDatabase;
@@ -27,7 +27,7 @@ fn ada() -> Actor {
 
 async fn create(pool: &PgPool, new: &NewTest) -> Result<TestRow, Error> {
     let mut tx = pool.begin().await.unwrap();
-    let test = ab_tests::create(&mut tx, new, Some(Desk::default().setup()), &ada()).await?;
+    let test = ab_tests::create(&mut tx, new, Desk::default().setup(), true, &ada()).await?;
     tx.commit().await.unwrap();
     Ok(test)
 }
@@ -42,17 +42,22 @@ fn around(mean: f64, n: usize) -> Vec<Option<f64>> {
     (0..n).map(|i| Some(mean + if i % 2 == 0 { 0.01 } else { -0.01 })).collect()
 }
 
-fn both(a: f64, b: f64, n: usize) -> Observations {
-    Observations { model_a_results: around(a, n), model_b_results: around(b, n), is_final: false }
+/// What is posted, and whether it is the last of it.
+#[derive(Clone)]
+struct Posted(Evidence, bool);
+
+fn both(a: f64, b: f64, n: usize) -> Posted {
+    Posted(Evidence::Posted(ArmResults::Values(around(a, n)), ArmResults::Values(around(b, n))), false)
 }
 
-fn last(a: f64, b: f64, n: usize) -> Observations {
-    Observations { is_final: true, ..both(a, b, n) }
+fn last(a: f64, b: f64, n: usize) -> Posted {
+    Posted(both(a, b, n).0, true)
 }
 
-async fn look(pool: &PgPool, id: Uuid, observations: &Observations) -> Result<ab_tests::ResultRow, Error> {
+async fn look(pool: &PgPool, id: Uuid, posted: &Posted) -> Result<ab_tests::ResultRow, Error> {
     let mut tx = pool.begin().await.unwrap();
-    let result = ab_tests::evaluate(&mut tx, id, observations, &ada()).await?;
+    let desk = Desk::default();
+    let result = ab_tests::evaluate(&mut tx, desk.setup(), id, &posted.0, posted.1, &ada()).await?;
     tx.commit().await.unwrap();
     Ok(result)
 }
@@ -82,7 +87,7 @@ async fn the_specifications_example_runs_from_draft_to_conclusion() {
     );
     assert_eq!(ab_tests::results(pool, test.id, 0, 10).await.unwrap(), [result]);
 
-    let test = ab_tests::conclude(&mut conn, test.id, Some("shipped"), &ada()).await.unwrap();
+    let test = ab_tests::conclude(&mut conn, Desk::default().setup(), test.id, Some("shipped"), &ada()).await.unwrap();
     assert_eq!((test.status.as_str(), test.decision.as_deref()), ("concluded", Some("SHIP_B")));
     assert!(test.ended_at.is_some());
     let actions: Vec<String> =
@@ -187,18 +192,18 @@ async fn every_step_has_its_states() {
         let error = result.unwrap_err();
         assert_eq!(error.code(), "ab_test_state", "{error}");
     };
-    refused(ab_tests::pause(&mut conn, id, &ada()).await);
+    refused(ab_tests::pause(&mut conn, id, None, &ada()).await);
     refused(ab_tests::resume(&mut conn, id, &ada()).await);
-    refused(ab_tests::conclude(&mut conn, id, None, &ada()).await);
+    refused(ab_tests::conclude(&mut conn, Desk::default().setup(), id, None, &ada()).await);
     assert_eq!(look(pool, id, &both(1.0, 2.0, 100)).await.unwrap_err().code(), "ab_test_state");
     ab_tests::start(&mut conn, id, &ada()).await.unwrap();
     refused(ab_tests::start(&mut conn, id, &ada()).await);
-    assert_eq!(ab_tests::pause(&mut conn, id, &ada()).await.unwrap().status, "paused");
+    assert_eq!(ab_tests::pause(&mut conn, id, None, &ada()).await.unwrap().status, "paused");
     assert_eq!(look(pool, id, &both(1.0, 2.0, 100)).await.unwrap_err().code(), "ab_test_state");
     assert_eq!(ab_tests::resume(&mut conn, id, &ada()).await.unwrap().status, "running");
-    let test = ab_tests::cancel(&mut conn, id, Some("wrong split"), &ada()).await.unwrap();
+    let test = ab_tests::cancel(&mut conn, Desk::default().setup(), id, Some("wrong split"), &ada()).await.unwrap();
     assert_eq!((test.status.as_str(), test.decision), ("cancelled", None));
-    refused(ab_tests::cancel(&mut conn, id, None, &ada()).await);
+    refused(ab_tests::cancel(&mut conn, Desk::default().setup(), id, None, &ada()).await);
     refused(ab_tests::start(&mut conn, id, &ada()).await);
     let nobody = Uuid::nil();
     assert_eq!(ab_tests::start(&mut conn, nobody, &ada()).await.unwrap_err().code(), "ab_test_not_found");
@@ -261,17 +266,11 @@ async fn a_test_that_cannot_be_is_refused_with_every_reason() {
     assert_eq!(create(pool, &spec()).await.unwrap_err().code(), "ab_test_exists");
     let mut conn = pool.acquire().await.unwrap();
     let unknown = NewTest { test_name: "x".into(), model_b_version: "9.0.0".into(), ..spec() };
-    let error = ab_tests::create(&mut conn, &unknown, None, &ada()).await.unwrap_err();
+    let error = ab_tests::create(&mut conn, &unknown, Desk::default().setup(), false, &ada()).await.unwrap_err();
     assert_eq!(error.code(), "model_not_found");
 
-    let test = started(pool, &NewTest { test_name: "y".into(), ..spec() }).await;
-    for (observations, pointer) in [
-        (Observations { model_b_results: vec![], ..both(1.0, 1.0, 2) }, "/model_b_results"),
-        (Observations { model_a_results: vec![Some(1.0), Some(f64::NAN)], ..both(1.0, 1.0, 2) }, "/model_a_results/1"),
-    ] {
-        let error = look(pool, test.id, &observations).await.unwrap_err();
-        assert_eq!(error.problems()[0].pointer, pointer);
-    }
+    let error = create(pool, &NewTest { test_name: "y".into(), notify: vec!["nobody".into()], ..spec() }).await;
+    assert_eq!(error.unwrap_err().problems()[0].pointer, "/notify/0");
     assert!(
         serde_json::from_value::<NewTest>(json!({"test_name": "x", "alpha": 1})).is_err(),
         "unknown fields are refused"

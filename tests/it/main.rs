@@ -6,6 +6,8 @@
 #![allow(unreachable_pub)]
 
 mod ab_command;
+mod ab_jobs;
+mod ab_service;
 mod ab_simulations;
 mod ab_tests;
 mod access;

@@ -146,6 +146,11 @@ async fn for_auditors() {
     page("auditing.md").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_ab_test_from_draft_to_citation() {
+    page("ab-tests.md").await;
+}
+
 #[test]
 fn requests_in_the_pages_are_requests_that_there_are() {
     let document: serde_json::Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
@@ -155,6 +160,7 @@ fn requests_in_the_pages_are_requests_that_there_are() {
         include_str!("../../docs/registry.md"),
         include_str!("../../docs/auditing.md"),
         include_str!("../../docs/drift.md"),
+        include_str!("../../docs/ab-tests.md"),
         include_str!("../../README.md"),
     ] {
         for line in text.lines().filter_map(|line| line.trim_start_matches("| ").strip_prefix('`')) {

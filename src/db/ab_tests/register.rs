@@ -34,6 +34,8 @@ pub struct TestRow {
     pub started_at: Option<DateTime<Utc>>,
     pub decided_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+    pub ended_by: Option<String>,
+    pub ended_reason: Option<String>,
     /// Looks taken so far.
     pub looks: i32,
 }
@@ -119,7 +121,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<TestRow>, s
         TestRow,
         r#"SELECT id, test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric, lower_is_better,
                   traffic_split, min_samples, success_threshold, statistical_test, significance_level, status, decision, winner,
-                  plan, created_by, created_at, started_at, decided_at, ended_at,
+                  plan, created_by, created_at, started_at, decided_at, ended_at, ended_by, ended_reason,
                   (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
              FROM model_ab_tests t WHERE id = $1"#,
         id
@@ -142,7 +144,7 @@ pub async fn list(
         TestRow,
         r#"SELECT id, test_name, model_a_name, model_a_version, model_b_name, model_b_version, success_metric, lower_is_better,
                   traffic_split, min_samples, success_threshold, statistical_test, significance_level, status, decision, winner,
-                  plan, created_by, created_at, started_at, decided_at, ended_at,
+                  plan, created_by, created_at, started_at, decided_at, ended_at, ended_by, ended_reason,
                   (SELECT coalesce(max(look), 0) FROM model_ab_test_results r WHERE r.test_id = t.id) AS "looks!"
              FROM model_ab_tests t
             WHERE ($1::text IS NULL OR status = $1) AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
@@ -194,17 +196,68 @@ pub async fn result(conn: &mut PgConnection, test_id: Uuid, look: i32) -> Result
     .await
 }
 
-/// Looks at a test in which both arms had enough rows to decide.
+/// A look that used something of the plan up: it had a level to be held against, and nobody asked for it beside the schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spent {
+    /// Its number.
+    pub look: i32,
+    /// Everything about it.
+    pub details: Value,
+}
+
+/// The looks that used something of the plan up, oldest first. A look that could not be held against a level (too few rows, a
+/// problem with the data, a glance by hand) used nothing up.
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn spent_looks(conn: &mut PgConnection, test_id: Uuid, min_samples: i64) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM model_ab_test_results WHERE test_id = $1 AND least(n_a, n_b) >= $2"#,
-        test_id,
-        min_samples
+pub async fn spent(conn: &mut PgConnection, test_id: Uuid) -> Result<Vec<Spent>, sqlx::Error> {
+    sqlx::query_as!(
+        Spent,
+        "SELECT look, details FROM model_ab_test_results
+          WHERE test_id = $1 AND jsonb_typeof(details -> 'level') = 'number' ORDER BY look",
+        test_id
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
+    .await
+}
+
+/// The latest look that was no glance by hand.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn latest(conn: &mut PgConnection, test_id: Uuid) -> Result<Option<Spent>, sqlx::Error> {
+    sqlx::query_as!(
+        Spent,
+        "SELECT look, details FROM model_ab_test_results
+          WHERE test_id = $1 AND NOT coalesce((details ->> 'by_hand')::boolean, false) ORDER BY look DESC LIMIT 1",
+        test_id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The test of that name.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn by_name(conn: &mut PgConnection, test_name: &str) -> Result<Option<TestRow>, sqlx::Error> {
+    let id = sqlx::query_scalar!("SELECT id FROM model_ab_tests WHERE test_name = $1", test_name);
+    match id.fetch_optional(&mut *conn).await? {
+        Some(id) => get(conn, id).await,
+        None => Ok(None),
+    }
+}
+
+/// The job that an open incident about the decision of a test belongs to.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn told_by(conn: &mut PgConnection, test_name: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT job_name FROM incidents WHERE kind = 'ab_decision' AND subject = $1 AND state <> 'resolved' LIMIT 1",
+        test_name
+    )
+    .fetch_optional(conn)
     .await
 }
 
@@ -223,27 +276,46 @@ pub async fn start(conn: &mut PgConnection, id: Uuid, plan: &Value) -> Result<()
     Ok(())
 }
 
-/// Moves a test to another state; `ended` also notes the end, and a decision when there is none yet.
+/// Pauses a test or lets it go on.
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn set_status(
+pub async fn set_status(conn: &mut PgConnection, id: Uuid, status: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE model_ab_tests SET status = $2 WHERE id = $1", id, status).execute(conn).await?;
+    Ok(())
+}
+
+/// Ends a test; `decision` is taken when there is none yet.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn end(
     conn: &mut PgConnection,
     id: Uuid,
     status: &str,
-    ended: bool,
     decision: Option<&str>,
+    by: &str,
+    reason: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE model_ab_tests
-            SET status = $2, ended_at = CASE WHEN $3 THEN steward_now() ELSE ended_at END, decision = coalesce(decision, $4)
+        "UPDATE model_ab_tests SET status = $2, ended_at = steward_now(), ended_by = $4, ended_reason = $5,
+                decision = coalesce(decision, $3)
           WHERE id = $1",
         id,
         status,
-        ended,
-        decision
+        decision,
+        by,
+        reason
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What time it is.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT steward_now() AS "now!""#).fetch_one(conn).await
 }

@@ -1,8 +1,9 @@
 //! The two arms of an A/B test from one dataset: a value per row, by the variant that served it.
 
 use crate::ab;
-use crate::dataset::{self, AlignedColumn, Dataset};
+use crate::dataset::{self, AlignedColumn, Dataset, Table};
 use crate::metrics::{self, Column, Rows, Task};
+use crate::registry::ab_tests::records::{Records, key};
 
 /// One arm.
 #[derive(Debug, Clone)]
@@ -83,17 +84,59 @@ pub enum Error {
     NoRowValue(String),
 }
 
+/// Columns that say whose a row is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Column with the unit.
+    pub unit: Option<String>,
+    /// Column with what tells a row from its repetition.
+    pub request: Option<String>,
+    /// All rows are of this arm (`true`: the treatment), and no column says it.
+    pub arm: Option<bool>,
+}
+
 /// Reads both arms.
 ///
 /// # Errors
 /// See [`Error`].
 pub async fn read(data: &Dataset, plan: &Plan) -> Result<Arms, Error> {
-    let mut wanted: Vec<String> = vec![plan.variant_column.clone()];
+    let (table, wanted) = columns(data, plan, &Keys::default()).await?;
+    let plan = plan.clone();
+    super::busy(move || {
+        let column = |name: &str| &table.columns[wanted.iter().position(|w| w == name).unwrap_or(0)];
+        arms(&plan, table.rows, &column)
+    })
+    .await
+}
+
+/// Reads the rows of both arms (or of the one that `keys` names), each with its unit and its request.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn read_records(data: &Dataset, plan: &Plan, keys: &Keys) -> Result<Records, Error> {
+    let (table, wanted) = columns(data, plan, keys).await?;
+    let (plan, keys) = (plan.clone(), keys.clone());
+    super::busy(move || {
+        let column = |name: &str| &table.columns[wanted.iter().position(|w| w == name).unwrap_or(0)];
+        records(&plan, &keys, table.rows, &column)
+    })
+    .await
+}
+
+/// The columns that are needed, and their names.
+async fn columns(data: &Dataset, plan: &Plan, keys: &Keys) -> Result<(Table, Vec<String>), Error> {
+    let mut wanted: Vec<String> = Vec::new();
+    if keys.arm.is_none() {
+        wanted.push(plan.variant_column.clone());
+    }
+    wanted.extend(keys.unit.clone());
+    wanted.extend(keys.request.clone());
     match &plan.measure {
         Measure::Outcome(column) => wanted.push(column.clone()),
         Measure::Loss { label, .. } => {
             wanted.push(label.clone());
-            for arm in [&plan.control, &plan.treatment] {
+            let of_arm = |is_b: bool| keys.arm.is_none_or(|arm| arm == is_b);
+            for (_, arm) in [(false, &plan.control), (true, &plan.treatment)].iter().filter(|(is_b, _)| of_arm(*is_b)) {
                 wanted.extend(arm.score.clone());
                 wanted.extend(arm.prediction.clone());
             }
@@ -103,12 +146,48 @@ pub async fn read(data: &Dataset, plan: &Plan) -> Result<Arms, Error> {
     wanted.retain(|name| seen.insert(name.clone()));
     let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let table = data.aligned(&names).await?;
-    let plan = plan.clone();
-    super::busy(move || {
-        let column = |name: &str| &table.columns[wanted.iter().position(|w| w == name).unwrap_or(0)];
-        arms(&plan, table.rows, &column)
-    })
-    .await
+    Ok((table, wanted))
+}
+
+fn records<'a>(
+    plan: &Plan,
+    keys: &Keys,
+    rows: usize,
+    column: &dyn Fn(&str) -> &'a AlignedColumn,
+) -> Result<Records, Error> {
+    let mut found = Records::default();
+    let mut of: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
+    match keys.arm {
+        Some(is_b) => of[usize::from(is_b)].extend(0..rows),
+        None => {
+            let variants = column(&plan.variant_column);
+            for row in 0..rows {
+                match text(variants, row) {
+                    Some(v) if v == plan.control.variant => of[0].push(row),
+                    Some(v) if v == plan.treatment.variant => of[1].push(row),
+                    _ => found.unknown += 1,
+                }
+            }
+        }
+    }
+    let id = |name: &Option<String>, row: usize| {
+        name.as_deref().and_then(|name| text(column(name), row)).map(|text| key(&text))
+    };
+    for (is_b, arm) in [(false, &plan.control), (true, &plan.treatment)] {
+        let rows = &of[usize::from(is_b)];
+        if rows.is_empty() {
+            continue;
+        }
+        for (row, value) in rows.iter().zip(values(plan, arm, rows, column)?) {
+            let unit = id(&keys.unit, *row);
+            if keys.unit.is_some() && unit.is_none() {
+                found.without_unit += 1;
+                continue;
+            }
+            found.push(is_b, id(&keys.request, *row), unit, value);
+        }
+    }
+    Ok(found)
 }
 
 fn arms<'a>(plan: &Plan, rows: usize, column: &dyn Fn(&str) -> &'a AlignedColumn) -> Result<Arms, Error> {

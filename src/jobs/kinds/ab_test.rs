@@ -11,13 +11,14 @@ use super::Kind;
 use crate::queue::JobError;
 
 mod evaluate;
+mod gather;
 
 /// The kind.
 pub struct AbTest;
 
 static SECTION: Section = Section {
     name: "ab_test",
-    doc: "Two versions, the metric that decides between them, and the rules. Every evaluation is over all rows from `starts` to the tick. Only ticks of the schedule decide and conclude; a run that somebody asks for is kept as a look and decides nothing.",
+    doc: "Two versions, the metric that decides between them, and the rules, which the first run freezes. Every evaluation is over all rows from `starts` to the tick, of which only new objects are read. Nothing is looked at before both arms have `min_samples` rows, nor when no row came. Only ticks of the schedule decide and conclude; a run that somebody asks for is kept as a look and decides nothing.",
     fields: &[
         Field {
             key: "test",
@@ -41,7 +42,27 @@ static SECTION: Section = Section {
             key: "variant_column",
             shape: Shape::Text,
             doc: "Column that says which arm served a row.",
-            presence: Presence::Required,
+            presence: Presence::Otherwise(
+                "`data.reference` holds the control's rows and `data.current` the treatment's",
+            ),
+        },
+        Field {
+            key: "unit_column",
+            shape: Shape::Text,
+            doc: "Column with the unit that was assigned (a user, a session): its rows count as one, their mean. A unit that was seen in both arms counts in neither.",
+            presence: Presence::Otherwise("every row counts"),
+        },
+        Field {
+            key: "request_column",
+            shape: Shape::Text,
+            doc: "Column with what tells a row from its repetition: rows with the same value count once.",
+            presence: Presence::Otherwise("rows are never repetitions"),
+        },
+        Field {
+            key: "label_delay",
+            shape: Shape::Duration(1),
+            doc: "How long an outcome may take to come, such as \"7d\": rows younger than that count in neither arm.",
+            presence: Presence::Otherwise("outcomes are there at once"),
         },
         Field {
             key: "metric",
@@ -196,29 +217,47 @@ impl Kind for AbTest {
         &["current"]
     }
 
+    fn also_reads(&self, document: &JobDocument) -> &'static [&'static str] {
+        match &document.ab_test {
+            Some(spec) if spec.variant_column.is_none() => &["reference"],
+            _ => &[],
+        }
+    }
+
     fn check(&self, document: &JobDocument, review: &mut Review<'_>) {
         let Some(spec) = &document.ab_test else { return };
+        check_times(document, spec, review);
         check_arms(document, spec, review);
         check_metric(spec, review);
-        if let (Some(starts), Some(ends)) = (spec.starts, spec.ends)
-            && starts >= ends
-        {
-            review.pair(
-                &["ab_test", "ends"],
-                &["ab_test", "starts"],
-                Code::Conflict,
-                "`ends` is not after `starts`",
-                "it starts here",
-            );
+    }
+}
+
+/// What `starts`, `ends` and `label_delay` need of the data.
+fn check_times(document: &JobDocument, spec: &AbSpec, review: &mut Review<'_>) {
+    if let (Some(starts), Some(ends)) = (spec.starts, spec.ends)
+        && starts >= ends
+    {
+        review.pair(
+            &["ab_test", "ends"],
+            &["ab_test", "starts"],
+            Code::Conflict,
+            "`ends` is not after `starts`",
+            "it starts here",
+        );
+    }
+    for (name, source) in [("current", &document.data.current), ("reference", &document.data.reference)] {
+        let Some(source) = source else { continue };
+        for (key, is_set) in [("starts", spec.starts.is_some()), ("label_delay", spec.label_delay_seconds.is_some())] {
+            if is_set && source.time_column.is_none() {
+                let message = format!("`{key}` needs the time of every row");
+                review.at(&["ab_test", key], Code::MissingKey, message, |d| {
+                    d.hint(format!("add `time_column` to `[data.{name}]`"))
+                });
+            }
         }
-        if spec.starts.is_some() && document.data.current.as_ref().is_some_and(|source| source.time_column.is_none()) {
-            review.at(&["ab_test", "starts"], Code::MissingKey, "`starts` needs the time of every row", |d| {
-                d.hint("add `time_column` to `[data.current]`")
-            });
-        }
-        if document.data.current.as_ref().is_some_and(|source| source.window.is_some()) {
+        if source.window.is_some() {
             review.at_key(
-                &["data", "current", "window"],
+                &["data", name, "window"],
                 Code::Conflict,
                 "an A/B test is evaluated over all rows from `starts` to the tick",
                 |d| d.hint("remove `window`"),

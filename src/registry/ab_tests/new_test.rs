@@ -4,13 +4,13 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::super::Setup;
 use super::super::validation::{FieldProblem, checks_of_metric_name, known_version};
-use super::{Error, TestRow, changed};
+use super::{Error, Rules, TestRow, changed};
 use crate::ab;
-use crate::db::ab_tests::TestPlan;
 use crate::db::ab_tests::register;
 use crate::db::audit::Actor;
 use crate::db::models;
@@ -53,6 +53,15 @@ pub struct NewTest {
     /// Evaluations that may decide; they share the significance level.
     #[serde(default = "one")]
     pub planned_looks: u32,
+    /// What makes repeated looks honest: `auto`, `group_sequential`, `always_valid` or `horizon`.
+    #[serde(default = "auto")]
+    pub monitoring: String,
+    /// What must reach the threshold: `point` (the improvement) or `superiority` (the lower end of its interval).
+    #[serde(default = "point")]
+    pub threshold_mode: String,
+    /// Channels that hear of its decision and its end, beside those that hear of everything in the registry.
+    #[serde(default)]
+    pub notify: Vec<String>,
 }
 
 fn half() -> f64 {
@@ -73,6 +82,12 @@ fn five_percent() -> f64 {
 fn one() -> u32 {
     1
 }
+fn auto() -> String {
+    "auto".to_owned()
+}
+fn point() -> String {
+    "point".to_owned()
+}
 
 /// Creates a draft.
 ///
@@ -81,10 +96,18 @@ fn one() -> u32 {
 pub async fn create(
     conn: &mut PgConnection,
     new: &NewTest,
-    auto: Option<Setup<'_>>,
+    setup: Setup<'_>,
+    auto: bool,
     actor: &Actor,
 ) -> Result<TestRow, Error> {
-    let problems = problems(new);
+    let auto = auto.then_some(setup);
+    let mut problems = problems(new);
+    for (at, name) in new.notify.iter().enumerate() {
+        if setup.channels.get(name).is_none() {
+            let detail = setup.channels.unknown(name).to_string();
+            problems.push(FieldProblem { item: 0, pointer: format!("/notify/{at}"), detail });
+        }
+    }
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
@@ -121,30 +144,23 @@ pub async fn create(
     OsRng
         .try_fill_bytes(&mut seed)
         .map_err(|error| Error::Database(sqlx::Error::Io(std::io::Error::other(error.to_string()))))?;
-    let lower_is_better = lower_is_better(new);
-    let plan = TestPlan {
-        test_name: new.test_name.clone(),
-        model_a: (new.model_a_name.clone(), version_a),
-        model_b: (new.model_b_name.clone(), version_b),
-        success_metric: new.success_metric.clone(),
-        lower_is_better,
-        traffic_split: new.traffic_split,
-        min_samples: new.min_samples,
-        success_threshold: new.success_threshold,
+    let rules = Rules {
+        metric: new.success_metric.clone(),
+        lower_is_better: lower_is_better(new),
         statistical_test: new.statistical_test.clone(),
         significance_level: new.significance_level,
-        plan: json!({
-            "metric": new.success_metric,
-            "lower_is_better": lower_is_better,
-            "statistical_test": new.statistical_test,
-            "significance_level": new.significance_level,
-            "min_samples": new.min_samples,
-            "success_threshold": new.success_threshold,
-            "planned_looks": new.planned_looks,
-            "stopping_rule": "planned looks share the significance level (Lan-DeMets, O'Brien-Fleming); other looks are never significant",
-            "seed": hex::encode(seed),
-        }),
+        min_samples: new.min_samples,
+        success_threshold: new.success_threshold,
+        traffic_split: new.traffic_split,
+        // Where looks are valid at any time there is nothing to plan.
+        planned_looks: (new.monitoring != "always_valid").then_some(new.planned_looks),
+        monitoring: new.monitoring.clone(),
+        threshold_mode: new.threshold_mode.clone(),
+        seed: hex::encode(seed),
+        notify: new.notify.clone(),
+        ..Rules::default()
     };
+    let plan = rules.plan(&new.test_name, (&new.model_a_name, &version_a), (&new.model_b_name, &version_b));
     let id = register::insert(conn, &plan, &actor.name).await?.ok_or_else(|| Error::Exists(new.test_name.clone()))?;
     let models = json!({
         "model_a": format!("{}/{}", plan.model_a.0, plan.model_a.1),
@@ -152,6 +168,12 @@ pub async fn create(
         "success_metric": plan.success_metric,
     });
     changed(conn, id, "ab_test.created", models, actor).await
+}
+
+/// The salt of a test that a job makes: from its name alone, so that the job says the same again in a replay.
+#[must_use]
+pub fn seed_of(test_name: &str) -> String {
+    hex::encode(&Sha256::digest(format!("ab-test:{test_name}"))[..16])
 }
 
 fn lower_is_better(new: &NewTest) -> bool {
@@ -186,6 +208,14 @@ fn problems(new: &NewTest) -> Vec<FieldProblem> {
     }
     if !(new.success_threshold >= 0.0 && new.success_threshold.is_finite()) {
         wrong("/success_threshold", format!("must be 0 or more, not {}", new.success_threshold));
+    }
+    for (pointer, given, known) in [
+        ("/monitoring", &new.monitoring, &super::rules::MONITORING[..]),
+        ("/threshold_mode", &new.threshold_mode, &super::rules::THRESHOLD_MODES[..]),
+    ] {
+        if !known.contains(&given.as_str()) {
+            wrong(pointer, format!("there is no {given:?}; choose one of {}", known.join(", ")));
+        }
     }
     if !(1..=1000).contains(&new.planned_looks) {
         wrong("/planned_looks", format!("must be 1 to 1000, not {}", new.planned_looks));

@@ -1,94 +1,158 @@
 //! Evaluating an A/B run: both arms so far, one more look, a decision.
 //!
-//! Looks are cumulative: every one is over `[starts, tick)`. The first final decision stands and is told once; the test
-//! goes on being looked at until its horizon, which concludes it: the first look whose window ends at or after it. Only the
-//! ticks of the schedule (in the present or in a replay) decide. A run that somebody asked for, over whatever window, is
-//! kept as a look with its numbers and decides, ends, tells and uses up nothing. Nothing is promoted by itself.
+//! Looks are cumulative: every one is over `[starts, cut-off)`. The plan that was frozen when the test started is what decides, whatever
+//! the document says by now. The first final decision stands and is told once; the test goes on being looked at until its horizon,
+//! which concludes it: the first look whose window ends at or after it. Only the ticks of the schedule (in the present or in a
+//! replay) decide. A run that somebody asked for, over whatever window, is kept as a look with its numbers and decides, ends,
+//! tells and uses up nothing. Before both arms have their rows, and when no row came since the last look, a run says so and
+//! takes no look. Nothing is promoted by itself.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::ab::{self, Decision, Evaluation, Looks};
-use crate::db::ab_tests::{self, LookRow, TestPlan};
+use super::gather::{Gathered, gather};
+use crate::db::ab_tests::objects;
+use crate::db::ab_tests::register::{self, TestRow};
 use crate::jobs::document::{AbSpec, ArmSpec, JobDocument};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
-use crate::jobs::inputs::{self, Problem};
-use crate::jobs::judging::ab_test::{Arm, Arms, Error, Measure, Plan, read};
-use crate::notify::{Finding, FindingStatus, Severity};
 use crate::queue::{self, JobError, Trigger};
+use crate::registry::ab_tests::judge::{Judged, Question};
+use crate::registry::ab_tests::run::{NewLook, RunLook};
+use crate::registry::ab_tests::{Rules, seed_of, told};
 use crate::schedule::{CronSchedule, ticks_between};
+
+/// What is known of the test before the data is read.
+struct Standing {
+    test: Option<TestRow>,
+    /// What decides.
+    rules: Rules,
+    /// Where the document says otherwise.
+    differences: Vec<String>,
+    /// Looks that used something up.
+    spent: u32,
+    /// The rows of the latest look.
+    latest: Option<(i32, String)>,
+    /// Whether somebody asked for this run.
+    by_hand: bool,
+    /// Whether the window reaches the horizon.
+    is_final: bool,
+}
 
 /// Looks at the test once more.
 pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Result<Evaluated, JobError> {
-    let (Some(spec), Some(current)) = (&document.ab_test, &document.data.current) else {
-        return Err(JobError::permanent("invalid_document", "an A/B job needs [ab_test] and data.current"));
+    let Some(spec) = &document.ab_test else {
+        return Err(JobError::permanent("invalid_document", "an A/B job needs [ab_test]"));
     };
     let mut conn = context.pool.acquire().await?;
-    let state = ab_tests::state(&mut conn, &spec.test).await?;
-    let taken = match &state {
-        Some(state) => ab_tests::scheduled_looks(&mut conn, state.id).await?,
-        None => 0,
-    };
-    drop(conn);
-    if let Some(state) = &state
-        && state.status != "running"
-    {
-        return Ok(not_running(spec, &state.status));
+    let test = register::by_name(&mut conn, &spec.test).await?;
+    if let Some(test) = test.as_ref().filter(|test| test.status != "running") {
+        return Ok(nothing(format!("A/B test {} is {}; there is nothing to evaluate", spec.test, test.status)));
     }
-    let data = match inputs::open(context, "current", current).await {
-        Ok(dataset) => dataset,
+    if let Some((_, end)) = context.window.filter(|(start, end)| start >= end) {
+        return Ok(nothing(format!("A/B test {}: no row from before {end} can have its outcome yet", spec.test)));
+    }
+    let known = match &test {
+        Some(test) => objects::known(&mut conn, test.id).await?,
+        None => Vec::new(),
+    };
+    let standing = standing(&mut conn, document, spec, context, test).await?;
+    drop(conn);
+    let gathered = match gather(document, spec, context, &known).await {
+        Ok(gathered) => gathered,
         Err(problem) => return problem.into_evaluated(),
     };
-    let arms = match read(&data, &plan(spec)).await {
-        Ok(arms) => arms,
-        Err(Error::Data(error)) => return inputs::problem("current", error).into_evaluated(),
-        Err(error) => return Problem::Corrupt(error.to_string()).into_evaluated(),
+    let question = Question {
+        spent: standing.spent,
+        is_final: standing.is_final,
+        is_glance: standing.by_hand,
+        ..Question::of_rows(&standing.rules, gathered.rows.collect())
     };
-    let looks = match by_hand(context).await? {
-        true => Looks::GLANCE,
-        false => looks(document, spec, context, taken),
+    let judged = question.judge().map_err(|error| JobError::permanent("invalid_document", error.to_string()))?;
+    Ok(evaluated(document, spec, context, &standing, gathered, judged))
+}
+
+async fn standing(
+    conn: &mut sqlx::PgConnection,
+    document: &JobDocument,
+    spec: &AbSpec,
+    context: &Context,
+    test: Option<TestRow>,
+) -> Result<Standing, JobError> {
+    let declared = declared(document, spec);
+    let mut standing = Standing {
+        rules: declared.clone(),
+        differences: Vec::new(),
+        spent: 0,
+        latest: None,
+        by_hand: by_hand(context).await?,
+        is_final: false,
+        test: None,
     };
-    let mut evaluation = ab::evaluate(&ab_plan(spec)?, &arms.arms, looks).with_unknown_variants(arms.unknown);
-    if looks.is_final {
-        evaluation = evaluation.at_the_end();
+    if let Some(test) = test {
+        let (a, b) = (version(document, &spec.control), version(document, &spec.treatment));
+        let of_test = [
+            (test.model_a_name.as_str(), test.model_a_version.as_str()),
+            (test.model_b_name.as_str(), test.model_b_version.as_str()),
+        ];
+        if of_test != [(a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str())] || test.success_metric != spec.metric
+        {
+            let [a, b] = of_test.map(|(name, version)| format!("{name} {version}"));
+            let message = format!(
+                "A/B test {} compares {} of {a} with that of {b}, which is frozen; this job compares something else: give its test \
+                 a new name",
+                test.test_name, test.success_metric
+            );
+            return Err(JobError::permanent("ab_plan_differs", message));
+        }
+        let frozen = Rules::of(&test);
+        standing.differences = frozen.differences(&declared);
+        let planned_looks = frozen.planned_looks.or(declared.planned_looks);
+        standing.rules = Rules { planned_looks, ends: frozen.ends.or(declared.ends), ..frozen };
+        standing.spent = u32::try_from(register::spent(conn, test.id).await?.len()).unwrap_or(u32::MAX);
+        let latest = register::latest(conn, test.id).await?;
+        standing.latest = latest.and_then(|l| Some((l.look, l.details["rows_digest"].as_str()?.to_owned())));
+        standing.test = Some(test);
     }
-    Ok(evaluated(document, spec, &arms, &evaluation, looks, context, data.bytes_read()))
+    let until = context.window.map(|(_, end)| end).or(context.run.tick_at);
+    // Without a horizon of its own a test is over after a month: what is compared changes meanwhile.
+    let begun = standing.rules.starts.or(standing.test.as_ref().and_then(|test| test.started_at));
+    let longest = begun.map(|begun| begun + chrono::Duration::days(i64::from(crate::ab::LONGEST_DAYS)));
+    let reached = standing.rules.ends.or(longest).zip(until).is_some_and(|(ends, until)| until >= ends);
+    standing.is_final = reached && !standing.by_hand;
+    Ok(standing)
 }
 
-fn arm(arm: &ArmSpec) -> Arm {
-    Arm { variant: arm.variant.clone(), score: arm.score.clone(), prediction: arm.prediction.clone() }
-}
-
-fn plan(spec: &AbSpec) -> Plan {
-    Plan {
-        variant_column: spec.variant_column.clone(),
-        control: arm(&spec.control),
-        treatment: arm(&spec.treatment),
-        measure: match (&spec.outcome, &spec.label) {
-            (Some(outcome), _) => Measure::Outcome(outcome.clone()),
-            (None, label) => Measure::Loss { metric: spec.metric.clone(), label: label.clone().unwrap_or_default() },
-        },
-    }
-}
-
-fn ab_plan(spec: &AbSpec) -> Result<ab::Plan, JobError> {
-    let test = ab::test(&spec.statistical_test).ok_or_else(|| {
-        JobError::permanent("invalid_document", format!("there is no statistical test `{}`", spec.statistical_test))
-    })?;
-    Ok(ab::Plan {
+/// The plan as the document has it.
+fn declared(document: &JobDocument, spec: &AbSpec) -> Rules {
+    Rules {
+        metric: spec.metric.clone(),
         lower_is_better: spec.lower_is_better(),
-        traffic_split: spec.traffic_split,
-        min_samples: spec.min_samples,
-        success_threshold: spec.success_threshold,
+        statistical_test: spec.statistical_test.clone(),
         significance_level: spec.significance_level,
-        test,
-        seed: resampling_seed(&spec.test),
-        ..ab::Plan::default()
-    })
+        min_samples: i64::try_from(spec.min_samples).unwrap_or(i64::MAX),
+        success_threshold: spec.success_threshold,
+        traffic_split: spec.traffic_split,
+        planned_looks: planned_looks(document, spec),
+        starts: spec.starts,
+        ends: spec.ends,
+        schedule: document.schedule.clone(),
+        timezone: document.schedule.as_ref().map(|_| document.timezone.clone()),
+        label_delay_seconds: spec.label_delay_seconds,
+        unit_column: spec.unit_column.clone(),
+        seed: seed_of(&spec.test),
+        notify: document.notify.clone(),
+        ..Rules::default()
+    }
 }
 
-/// What tests that resample start from: the test's name, so a run can be repeated.
-fn resampling_seed(test: &str) -> u64 {
-    (ab::bucket("resampling", test) * (1_u64 << 53) as f64) as u64
+/// How many looks the schedule takes between start and end, the one that concludes included; none when nothing says it.
+fn planned_looks(document: &JobDocument, spec: &AbSpec) -> Option<u32> {
+    let (cron, starts, ends) = (document.schedule.as_ref()?, spec.starts?, spec.ends?);
+    let cron = CronSchedule::parse(cron, &document.timezone).ok()?;
+    // A tick sees rows that are older than the delay.
+    let delay = chrono::Duration::seconds(spec.label_delay_seconds.unwrap_or(0));
+    let ends = ends + delay;
+    let inside = ticks_between(&cron, starts + delay, ends).filter(|tick| *tick < ends).count();
+    Some(u32::try_from(inside + 1).unwrap_or(u32::MAX))
 }
 
 /// Whether somebody asked for this run, rather than the schedule; a repetition is what it repeats.
@@ -103,157 +167,115 @@ async fn by_hand(context: &Context) -> Result<bool, JobError> {
     Ok(![Trigger::Schedule.as_str(), Trigger::Replay.as_str()].contains(&trigger.as_str()))
 }
 
-/// Which look this is, how many the plan has, and whether it is the last one: its window reaches the horizon.
-fn looks(document: &JobDocument, spec: &AbSpec, context: &Context, before: i64) -> Looks {
-    let until = context.window.map(|(_, end)| end).or(context.run.tick_at);
-    let planned = match (&document.schedule, spec.starts, spec.ends) {
-        (Some(cron), Some(starts), Some(ends)) => CronSchedule::parse(cron, &document.timezone).ok().map(|cron| {
-            // The look that concludes is the first at or after the end.
-            let inside = ticks_between(&cron, starts, ends).filter(|tick| *tick < ends).count();
-            u32::try_from(inside + 1).unwrap_or(u32::MAX)
-        }),
-        _ => None,
-    };
-    Looks {
-        look: u32::try_from(before).unwrap_or(0) + 1,
-        planned,
-        is_final: spec.ends.zip(until).is_some_and(|(ends, until)| until >= ends),
-    }
-}
-
 fn evaluated(
     document: &JobDocument,
     spec: &AbSpec,
-    arms: &Arms,
-    evaluation: &Evaluation,
-    looks: Looks,
     context: &Context,
-    bytes_read: u64,
+    standing: &Standing,
+    gathered: Gathered,
+    mut judged: Judged,
 ) -> Evaluated {
-    let by_hand = looks == Looks::GLANCE;
-    let decided = matches!(evaluation.decision, Decision::KeepA | Decision::ShipB) || looks.is_final;
-    let decision = evaluation.decision.as_str();
-    let mut details = serde_json::to_value(evaluation).unwrap_or_default();
-    details["by_hand"] = json!(by_hand);
-    let reason = match evaluation.reason {
-        "unplanned_look" if by_hand => format!(
-            "A look that somebody asks for decides nothing, only those of the schedule do; p is {} with {} rows of A and {} of B.",
+    let digest = gathered.rows.digest();
+    let evaluation = &judged.evaluation;
+    let rows = format!("{} rows of A and {} of B", evaluation.n_a, evaluation.n_b);
+    let is_due = standing.is_final || standing.by_hand;
+    // Why no look is taken, if none is.
+    let waits = match (&standing.latest, evaluation.reason) {
+        _ if is_due => None,
+        (_, "below_min_samples") => Some(format!(
+            "Nothing is looked at before each arm has {} rows ({rows} are there); this used nothing of the plan up.",
+            standing.rules.min_samples
+        )),
+        (Some((look, before)), _) if *before == digest => {
+            Some(format!("No row came since look {look} ({rows}); this used nothing of the plan up."))
+        }
+        _ => None,
+    };
+    let reason = match (&waits, evaluation.reason) {
+        (Some(waits), _) => waits.clone(),
+        (None, "unplanned_look") if standing.by_hand => format!(
+            "A look that somebody asks for decides nothing, only those of the schedule do; p is {} with {rows}.",
             evaluation.p_in_words(),
-            evaluation.n_a,
-            evaluation.n_b
         ),
         _ => evaluation.sentence(),
     };
+    let objects = json!({
+        "read": gathered.read.len(), "kept": gathered.kept, "read_again": gathered.changed, "gone": gathered.gone.len(),
+    });
+    judged.details["rows_digest"] = json!(digest);
+    judged.details["objects"] = objects.clone();
+    let decision = if waits.is_some() { "CONTINUE" } else { evaluation.decision.as_str() };
+    let arms = [version(document, &spec.control), version(document, &spec.treatment)];
+    let named = arms.clone().map(|(name, version)| format!("{name} {version}"));
+    let standing_decision = standing.test.as_ref().filter(|test| test.decided_at.is_some());
+    let tells = waits.is_none() && !standing.by_hand;
+    let finding =
+        tells.then(|| told::of_look(&spec.test, &standing.rules, &judged, [&named[0], &named[1]], standing_decision));
+    let [a, b] = &arms;
+    let look = waits.is_none().then(|| NewLook {
+        row: crate::db::ab_tests::LookRow {
+            window: context.window,
+            run_id: Some(context.run.id),
+            ..judged.row(reason.clone())
+        },
+        decided: judged.is_decision() && !standing.by_hand,
+        concluded: standing.is_final,
+    });
     Evaluated {
         outcome: decision.to_lowercase(),
-        summary: json!({
-            "test": spec.test,
-            "decision": decision,
-            "reason": reason,
-            "n_a": evaluation.n_a,
-            "n_b": evaluation.n_b,
-            "relative_improvement": evaluation.relative_improvement,
-            "p_value": evaluation.p_value,
-            "missing_a": evaluation.dropped_a,
-            "missing_b": evaluation.dropped_b,
-            "unknown_variants": arms.unknown,
-        }),
-        rows: Rows::Look {
-            plan: Box::new(test_plan(document, spec)),
-            look: Box::new(LookRow { reason, ..row(evaluation, details, context) }),
-            decided: decided && !by_hand,
-            concluded: looks.is_final,
-        },
-        findings: if by_hand { Vec::new() } else { vec![finding(spec, evaluation, decided, looks.is_final)] },
-        complete_kinds: if by_hand { Vec::new() } else { vec!["ab_decision"] },
-        bytes_read,
+        summary: summary(spec, standing, &judged, decision, &reason, objects),
+        rows: Rows::AbTest(Box::new(RunLook {
+            plan: standing.rules.plan(&spec.test, (&a.0, &a.1), (&b.0, &b.1)),
+            looks: standing.test.as_ref().map_or(0, |test| test.looks),
+            look,
+            read: gathered.read,
+            gone: gathered.gone,
+        })),
+        complete_kinds: if tells { vec![told::KIND] } else { Vec::new() },
+        findings: finding.into_iter().collect(),
+        bytes_read: gathered.bytes_read,
     }
 }
 
-/// The decision is told when it is reached; the horizon ends the matter.
-fn finding(spec: &AbSpec, evaluation: &Evaluation, decided: bool, concluded: bool) -> Finding {
-    // Data that cannot be judged is told at once: rows are being lost every hour.
-    let invalid = matches!(evaluation.decision, Decision::InvalidData | Decision::InvalidSrm);
-    let told = decided || invalid;
-    Finding {
-        kind: "ab_decision",
-        subject: spec.test.clone(),
-        status: match (told, concluded) {
-            (_, true) => FindingStatus::Clear,
-            (true, false) => FindingStatus::Breach,
-            (false, false) if evaluation.decision == Decision::Continue => FindingStatus::Clear,
-            (false, false) => FindingStatus::Unknown,
-        },
-        severity: if invalid { Severity::Warning } else { Severity::Info },
-        title: format!("A/B test {}: {}. {}", spec.test, evaluation.decision.as_str(), evaluation.sentence()),
-        // A decision is no score that could be worse than another.
-        score: None,
-        threshold: None,
-        evidence: json!({
-            "method": spec.statistical_test,
-            "metric": spec.metric,
-            "decision": evaluation.decision.as_str(),
-            "mean of A": evaluation.mean_a,
-            "mean of B": evaluation.mean_b,
-            "B is better by": evaluation.relative_improvement.map(|r| format!("{r:+.2} %")),
-            "interval": evaluation.relative_improvement_ci.map(|[low, high]| format!("{low:+.2} % to {high:+.2} %")),
-            "rows": format!("{} of A, {} of B", evaluation.n_a, evaluation.n_b),
-            "rows without an outcome": format!("{} of A, {} of B", evaluation.dropped_a, evaluation.dropped_b),
-        }),
+fn summary(spec: &AbSpec, standing: &Standing, judged: &Judged, decision: &str, reason: &str, objects: Value) -> Value {
+    let evaluation = &judged.evaluation;
+    let mut summary = json!({
+        "test": spec.test,
+        "decision": decision,
+        "reason": reason,
+        "n_a": evaluation.n_a,
+        "n_b": evaluation.n_b,
+        "relative_improvement": evaluation.relative_improvement,
+        "p_value": evaluation.p_value,
+        "missing_a": evaluation.dropped_a,
+        "missing_b": evaluation.dropped_b,
+        "unknown_variants": judged.details["data"]["unknown_variants"],
+    });
+    if objects["read_again"].as_array().is_some_and(|names| !names.is_empty()) {
+        summary["read_again"] = objects["read_again"].clone();
     }
+    for (key, label) in [("in_both", "units_in_both_arms"), ("duplicates", "duplicates")] {
+        if judged.details["data"][key].as_u64().is_some_and(|n| n > 0) {
+            summary[label] = judged.details["data"][key].clone();
+        }
+    }
+    if !standing.differences.is_empty() {
+        summary["frozen"] = json!(standing.differences);
+    }
+    summary
 }
 
-fn row(evaluation: &Evaluation, details: serde_json::Value, context: &Context) -> LookRow {
-    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    LookRow {
-        look: 0,
-        n_a: count(evaluation.n_a),
-        n_b: count(evaluation.n_b),
-        mean_a: evaluation.mean_a,
-        mean_b: evaluation.mean_b,
-        absolute_difference: evaluation.absolute_difference,
-        difference_low: evaluation.difference_low,
-        difference_high: evaluation.difference_high,
-        relative_improvement: evaluation.relative_improvement,
-        statistic: evaluation.statistic,
-        degrees_of_freedom: evaluation.df,
-        p_value: evaluation.p_value,
-        log10_p_value: evaluation.log10_p_value,
-        is_significant: evaluation.is_significant,
-        meets_threshold: evaluation.meets_threshold.unwrap_or(false),
-        decision: evaluation.decision.as_str().to_owned(),
-        winner: evaluation.winner.map(|w| w.as_str().to_owned()),
-        reason: evaluation.sentence(),
-        details,
-        window: context.window,
-        run_id: Some(context.run.id),
-    }
+/// Name and version of an arm.
+fn version(document: &JobDocument, arm: &ArmSpec) -> (String, String) {
+    let name = arm.model.clone().or_else(|| document.model.as_ref().map(|m| m.name.clone()));
+    (name.unwrap_or_else(|| document.name.clone()), arm.version.clone())
 }
 
-fn test_plan(document: &JobDocument, spec: &AbSpec) -> TestPlan {
-    let model = |arm: &ArmSpec| {
-        let name = arm.model.clone().or_else(|| document.model.as_ref().map(|m| m.name.clone()));
-        (name.unwrap_or_else(|| document.name.clone()), arm.version.clone())
-    };
-    TestPlan {
-        test_name: spec.test.clone(),
-        model_a: model(&spec.control),
-        model_b: model(&spec.treatment),
-        success_metric: spec.metric.clone(),
-        lower_is_better: spec.lower_is_better(),
-        traffic_split: spec.traffic_split,
-        min_samples: i64::try_from(spec.min_samples).unwrap_or(i64::MAX),
-        success_threshold: spec.success_threshold,
-        statistical_test: spec.statistical_test.clone(),
-        significance_level: spec.significance_level,
-        plan: json!({ "starts": spec.starts, "ends": spec.ends, "schedule": document.schedule }),
-    }
-}
-
-fn not_running(spec: &AbSpec, status: &str) -> Evaluated {
+/// A run that looks at nothing.
+fn nothing(reason: String) -> Evaluated {
     Evaluated {
         outcome: "skipped".to_owned(),
-        summary: json!({ "reason": format!("A/B test {} is {status}; there is nothing to evaluate", spec.test) }),
+        summary: json!({ "reason": reason }),
         rows: Rows::None,
         findings: Vec::new(),
         complete_kinds: Vec::new(),

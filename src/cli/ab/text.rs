@@ -1,0 +1,91 @@
+//! How tests and looks are written for people.
+
+use crate::cli::output;
+use crate::notify::text::one_line;
+use crate::registry::ab_tests::{ResultRow, TestRow};
+
+/// A list of tests.
+pub(super) fn tests(rows: &[TestRow]) -> String {
+    let rows = rows
+        .iter()
+        .map(|t| {
+            vec![
+                t.test_name.clone(),
+                t.status.clone(),
+                format!("{} {}", t.model_a_name, t.model_a_version),
+                format!("{} {}", t.model_b_name, t.model_b_version),
+                t.success_metric.clone(),
+                t.looks.to_string(),
+                t.decision.clone().unwrap_or_else(|| "-".to_owned()),
+            ]
+        })
+        .collect();
+    output::table(&["test", "status", "A", "B", "metric", "looks", "decision"], &[5], rows)
+}
+
+/// One test.
+pub(super) fn test(t: &TestRow) -> String {
+    let direction = if t.lower_is_better { "lower is better" } else { "higher is better" };
+    let by = t.created_by.as_deref().unwrap_or("-");
+    let mut facts = vec![
+        ("test", t.test_name.clone()),
+        ("id", t.id.to_string()),
+        ("status", t.status.clone()),
+        ("A", format!("{} {}", t.model_a_name, t.model_a_version)),
+        ("B", format!("{} {}, for {:.0} % of the traffic", t.model_b_name, t.model_b_version, 100.0 * t.traffic_split)),
+        ("metric", format!("{} ({direction})", t.success_metric)),
+        ("asks for", format!("{:.1} % better, by {}", 100.0 * t.success_threshold, t.statistical_test)),
+        ("level", format!("{}, from {} rows of each arm", t.significance_level, t.min_samples)),
+        ("looks", looks(t)),
+        ("created", format!("{} UTC by {by}", output::time(Some(t.created_at)))),
+    ];
+    if t.started_at.is_some() {
+        facts.push(("started", format!("{} UTC", output::time(t.started_at))));
+    }
+    let decision = t.decision.clone().unwrap_or_else(|| "none yet".to_owned());
+    let since = t.decided_at.map_or_else(String::new, |at| format!(", since {} UTC", output::time(Some(at))));
+    facts.push(("decision", format!("{decision}{since}")));
+    if t.ended_at.is_some() {
+        let by = t.ended_by.as_deref().unwrap_or("-");
+        let reason = t.ended_reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+        facts.push(("ended", format!("{} UTC by {by}{reason}", output::time(t.ended_at))));
+    }
+    let lines: Vec<String> =
+        facts.into_iter().map(|(label, value)| format!("{label:<10}{}", one_line(&value))).collect();
+    lines.join("\n")
+}
+
+fn looks(t: &TestRow) -> String {
+    match t.plan.get("planned_looks").and_then(serde_json::Value::as_u64) {
+        Some(planned) => format!("{} taken, {planned} planned", t.looks),
+        None => format!("{} taken", t.looks),
+    }
+}
+
+/// The looks at a test: one line each, then why the last one says what it says.
+pub(super) fn results(test: &TestRow, rows: &[ResultRow]) -> String {
+    let percent = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:+.2} %"));
+    let lines = rows
+        .iter()
+        .map(|r| {
+            vec![
+                r.look.to_string(),
+                output::time(Some(r.window_end.unwrap_or(r.created_at))),
+                format!("{} / {}", r.n_a, r.n_b),
+                output::number(r.mean_a),
+                output::number(r.mean_b),
+                percent(r.relative_improvement),
+                output::p_value(r.p_value),
+                r.decision.clone(),
+            ]
+        })
+        .collect();
+    let table = output::table(
+        &["look", "up to (UTC)", "rows A / B", "mean A", "mean B", "B is better by", "p", "decision"],
+        &[0, 3, 4, 5],
+        lines,
+    );
+    let last = rows.last().map_or_else(String::new, |last| one_line(&last.reason));
+    let decision = test.decision.as_deref().unwrap_or("no decision yet");
+    format!("{}: {}, {decision}\n\n{table}\n\n{last}", test.test_name, test.status)
+}

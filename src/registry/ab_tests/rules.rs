@@ -1,0 +1,157 @@
+//! The plan of a test: what was agreed before the first row and is never changed after the start.
+//!
+//! The columns of `model_ab_tests` hold what the specification names; `plan` holds everything, so that one look at it answers what was
+//! agreed. What an older plan does not say has its default.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::db::ab_tests::TestPlan;
+use crate::db::ab_tests::register::TestRow;
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rules {
+    /// The metric that decides.
+    pub metric: String,
+    /// Whether a smaller value of it is better.
+    pub lower_is_better: bool,
+    /// The statistical test.
+    pub statistical_test: String,
+    /// Chance of a false positive over all looks.
+    pub significance_level: f64,
+    /// Rows (units, where there are any) that each arm needs.
+    pub min_samples: i64,
+    /// Relative improvement that B must show, as a fraction.
+    pub success_threshold: f64,
+    /// Share of the traffic that B should see.
+    pub traffic_split: f64,
+    /// What must reach the threshold, one of [`THRESHOLD_MODES`].
+    pub threshold_mode: String,
+    /// What makes repeated looks honest, one of [`MONITORING`].
+    pub monitoring: String,
+    /// Looks that may decide; none where nothing was planned.
+    pub planned_looks: Option<u32>,
+    /// What repeated looks are held against, in words.
+    pub stopping_rule: String,
+    /// First instant that counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts: Option<DateTime<Utc>>,
+    /// The horizon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<DateTime<Utc>>,
+    /// The cron expression of the looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Its time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// How long an outcome may take to come, in seconds: rows younger than that count in neither arm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_delay_seconds: Option<i64>,
+    /// Column with the unit that was assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_column: Option<String>,
+    /// Salt of the assignment, and seed of what is left to chance.
+    pub seed: String,
+    /// Channels that hear of its decision and its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            metric: String::new(),
+            lower_is_better: false,
+            statistical_test: "t_test".to_owned(),
+            significance_level: 0.05,
+            min_samples: 100,
+            success_threshold: 0.02,
+            traffic_split: 0.5,
+            threshold_mode: "point".to_owned(),
+            monitoring: "auto".to_owned(),
+            planned_looks: None,
+            stopping_rule: STOPPING_RULE.to_owned(),
+            starts: None,
+            ends: None,
+            schedule: None,
+            timezone: None,
+            label_delay_seconds: None,
+            unit_column: None,
+            seed: String::new(),
+            notify: Vec::new(),
+        }
+    }
+}
+
+/// What repeated looks are held against.
+const STOPPING_RULE: &str = "planned looks share the significance level (Lan-DeMets, O'Brien-Fleming); without a plan looks are held \
+                             against a confidence sequence; other looks are never significant";
+/// What makes repeated looks honest.
+pub const MONITORING: [&str; 4] = ["auto", "group_sequential", "always_valid", "horizon"];
+/// What must reach the threshold.
+pub const THRESHOLD_MODES: [&str; 2] = ["point", "superiority"];
+
+impl Rules {
+    /// The plan of a test.
+    #[must_use]
+    pub fn of(test: &TestRow) -> Self {
+        let read: Self = serde_json::from_value(test.plan.clone()).unwrap_or_default();
+        // A test from before seeds were kept is told apart by its id.
+        let seed = if read.seed.is_empty() { test.id.to_string() } else { read.seed.clone() };
+        Self {
+            metric: test.success_metric.clone(),
+            lower_is_better: test.lower_is_better,
+            statistical_test: test.statistical_test.clone(),
+            significance_level: test.significance_level,
+            min_samples: test.min_samples,
+            success_threshold: test.success_threshold,
+            traffic_split: test.traffic_split,
+            seed,
+            ..read
+        }
+    }
+
+    /// The rows that a test with this plan is made of.
+    #[must_use]
+    pub fn plan(&self, test_name: &str, model_a: (&str, &str), model_b: (&str, &str)) -> TestPlan {
+        let owned = |(name, version): (&str, &str)| (name.to_owned(), version.to_owned());
+        TestPlan {
+            test_name: test_name.to_owned(),
+            model_a: owned(model_a),
+            model_b: owned(model_b),
+            success_metric: self.metric.clone(),
+            lower_is_better: self.lower_is_better,
+            traffic_split: self.traffic_split,
+            min_samples: self.min_samples,
+            success_threshold: self.success_threshold,
+            statistical_test: self.statistical_test.clone(),
+            significance_level: self.significance_level,
+            plan: serde_json::to_value(self).unwrap_or_default(),
+        }
+    }
+
+    /// What this plan says otherwise than `other`: the words for it. Who hears of it and the schedule's cron are no part of what
+    /// decides.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut compare = |what: &str, ours: String, theirs: String| {
+            if ours != theirs {
+                found.push(format!("{what} is {ours} and not {theirs}"));
+            }
+        };
+        compare("metric", self.metric.clone(), other.metric.clone());
+        compare("lower_is_better", self.lower_is_better.to_string(), other.lower_is_better.to_string());
+        compare("statistical_test", self.statistical_test.clone(), other.statistical_test.clone());
+        compare("significance_level", self.significance_level.to_string(), other.significance_level.to_string());
+        compare("min_samples", self.min_samples.to_string(), other.min_samples.to_string());
+        compare("success_threshold", self.success_threshold.to_string(), other.success_threshold.to_string());
+        compare("threshold_mode", self.threshold_mode.clone(), other.threshold_mode.clone());
+        compare("monitoring", self.monitoring.clone(), other.monitoring.clone());
+        compare("traffic_split", self.traffic_split.to_string(), other.traffic_split.to_string());
+        found
+    }
+}
