@@ -80,6 +80,22 @@ pub fn number_place(cursor: Option<&str>) -> Result<Option<i64>, Problem> {
     text.strip_prefix('#').and_then(|n| n.parse().ok()).map(Some).ok_or_else(wrong)
 }
 
+/// A place in a list that is ordered by a text.
+#[must_use]
+pub fn text_cursor(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("={text}"))
+}
+
+/// The place that a cursor of [`text_cursor`] means.
+///
+/// # Errors
+/// 422 for anything else.
+pub fn text_place(cursor: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let text = decoded(cursor)?;
+    text.strip_prefix('=').filter(|text| !text.contains('\0')).map(|text| Some(text.to_owned())).ok_or_else(wrong)
+}
+
 fn decoded(cursor: &str) -> Result<String, Problem> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
     String::from_utf8(bytes).map_err(|_| wrong())
@@ -102,6 +118,9 @@ mod tests {
             assert!(place(Some(wrong)).is_err(), "{wrong}");
         }
         assert!(number_place(Some(&cursor(at, id))).is_err());
+        assert_eq!(text_place(Some(&text_cursor("1.0.0+b"))).unwrap().as_deref(), Some("1.0.0+b"));
+        assert!(place(Some(&text_cursor("1.0.0"))).is_err() && text_place(Some(&cursor(at, id))).is_err());
+        assert!(text_place(Some(&text_cursor("\0"))).is_err());
     }
 
     #[test]
