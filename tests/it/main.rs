@@ -27,6 +27,7 @@ mod rest_bad_input;
 mod rest_behaviour;
 mod rest_contract;
 mod rest_limits;
+mod rest_promotion;
 mod rest_registry;
 mod rest_security;
 mod schedule;
