@@ -21,18 +21,18 @@ pub struct Options {
     pub missing_threshold: f64,
     /// What decides.
     pub decide_on: DecideOn,
-    /// The level of p-values when they decide.
+    /// The level of p-values when they decide: below it the column drifts.
     pub alpha: f64,
-    /// The level that the p-value must reach beside the score.
+    /// Both keys: a score above its threshold is drift only when the p-value is below this level too.
     pub require_significance: Option<f64>,
 }
 
 /// What decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecideOn {
-    /// The score.
+    /// The score, above its threshold.
     Score,
-    /// The p-value.
+    /// The p-value, below `alpha`; on many rows it rejects whatever is the case.
     PValue,
 }
 
@@ -55,11 +55,11 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Score below half the threshold.
+    /// Score below half the threshold; where the p-value decides, score up to the threshold.
     Ok,
-    /// Score from half the threshold up to the threshold.
+    /// Score from half the threshold up to the threshold, or above it without the p-value that is asked for.
     Warning,
-    /// Score above the threshold.
+    /// Score above the threshold (and significant, where that is asked for); or the p-value below its level, where it decides.
     Drifted,
     /// The method says nothing about such a column.
     NotApplicable,
@@ -111,7 +111,7 @@ impl Reliability {
     }
 }
 
-/// The verdict on one column. Holds `drifted == (score > threshold)` for every result.
+/// The verdict on one column. Where the score alone decides, `drifted == (score > threshold)` holds for every result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
     /// The column.
@@ -131,6 +131,9 @@ pub struct Check {
     pub p_value: Option<f64>,
     /// Its logarithm to base 10, right even where the p-value is 0.
     pub log10_p_value: Option<f64>,
+    /// The level below which the p-value decided; `None` where the score did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
     /// Whether the column drifted.
     pub drifted: bool,
     /// Whether there were enough rows; `None` without a result.
@@ -179,6 +182,7 @@ pub fn not_judged(
         threshold,
         p_value: None,
         log10_p_value: None,
+        alpha: None,
         drifted: false,
         reliability: None,
         n_reference: 0,
@@ -191,7 +195,8 @@ pub fn not_judged(
     }
 }
 
-/// Judges one column: drifted when the score exceeds the threshold, a warning from half the threshold.
+/// Judges one column: drifted when the score exceeds the threshold, a warning from half the threshold, unless the options let the
+/// p-value decide or ask for it too.
 ///
 /// Never panics and never answers NaN. Columns that cannot be judged carry a status and a reason instead of a score.
 ///
@@ -218,7 +223,7 @@ pub fn judge(column: &str, method: &dyn Method, reference: &Sample, current: &Sa
     let missing_drifts = missing_difference > options.missing_threshold;
     match score(method, reference, current, options, missing_drifts) {
         Ok(score) => {
-            apply_score(&mut check, score);
+            apply_score(&mut check, score, options);
             if missing_drifts {
                 apply_missing(&mut check, missing_difference, options.missing_threshold);
             }
@@ -263,12 +268,23 @@ fn score(
     if present_n == 0 && present_m == 0 {
         return refuse(Status::NotApplicable, "every row is missing on both sides".into());
     }
-    if let Some(least) = options.min_samples
-        && n.min(m) < least
-    {
-        let reason =
-            format!("{n} rows in the reference and {m} in the current data, at least {least} needed on each side");
-        return refuse(Status::InsufficientData, reason);
+    if let Some(least) = options.min_samples {
+        if n.min(m) < least {
+            return refuse(Status::InsufficientData, too_few("rows", n, m, least));
+        }
+        // A method that looks at present values only needs that many of them; what is missing may still decide.
+        if !method.scores_missing() && present_n.min(present_m) < least {
+            if missing_drifts {
+                return Err(Refused::OnlyMissing);
+            }
+            return refuse(Status::InsufficientData, too_few("present values", present_n, present_m, least));
+        }
+    }
+    let needs_p_value = options.decide_on == DecideOn::PValue || options.require_significance.is_some();
+    if needs_p_value && !method.has_p_value() {
+        let why =
+            if options.decide_on == DecideOn::PValue { "decide_on = \"p_value\"" } else { "require_significance" };
+        return refuse(Status::NotApplicable, format!("{} has no p-value, and {why} needs one", method.name()));
     }
     let mixed = reference.is_categorical() != current.is_categorical();
     if mixed && present_n > 0 && present_m > 0 {
@@ -296,17 +312,34 @@ fn score(
     }
 }
 
-fn apply_score(check: &mut Check, score: Score) {
+fn too_few(what: &str, n: u64, m: u64, least: u64) -> String {
+    format!("{n} {what} in the reference and {m} in the current data, at least {least} needed on each side")
+}
+
+fn apply_score(check: &mut Check, score: Score, options: &Options) {
     let threshold = check.threshold;
-    check.score = Some(score.value);
-    check.drifted = score.value > threshold;
-    check.status = if check.drifted {
-        Status::Drifted
-    } else if score.value > 0.0 && score.value >= threshold / 2.0 {
-        Status::Warning
-    } else {
-        Status::Ok
+    let above = score.value > threshold;
+    let ln_p = score.p_value.map(|tail| tail.ln());
+    // Compared as logarithms: right where the p-value itself is below the smallest double. No p-value is no significance.
+    let is_below = |level: f64| level > 0.0 && ln_p.is_some_and(|ln_p| ln_p < level.ln());
+    let by_p_value = options.decide_on == DecideOn::PValue;
+    check.alpha = by_p_value.then_some(options.alpha);
+    check.drifted = match options.require_significance {
+        _ if by_p_value => is_below(options.alpha),
+        Some(level) => above && is_below(level),
+        None => above,
     };
+    let warns = if by_p_value { above } else { score.value > 0.0 && score.value >= threshold / 2.0 };
+    check.status = match (check.drifted, warns) {
+        (true, _) => Status::Drifted,
+        (false, true) => Status::Warning,
+        (false, false) => Status::Ok,
+    };
+    if above && !check.drifted {
+        let level = if by_p_value { options.alpha } else { options.require_significance.unwrap_or(options.alpha) };
+        check.reason = Some(format!("above the threshold, and not significant at {level}"));
+    }
+    check.score = Some(score.value);
     check.p_value = score.p_value.map(|tail| tail.p());
     check.log10_p_value = score.p_value.map(|tail| tail.log10()).filter(|log| log.is_finite());
     let low = score.null_quantile.is_nan() || score.null_quantile > threshold;
@@ -322,6 +355,7 @@ fn apply_missing(check: &mut Check, difference: f64, threshold: f64) {
     }
     check.score = Some(difference);
     check.threshold = threshold;
+    check.alpha = None;
     check.drifted = true;
     check.status = Status::Drifted;
     // Shares of missing rows need few rows to differ by a fifth; say `low` only where the method already did.

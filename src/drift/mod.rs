@@ -31,7 +31,18 @@ pub use sort::sort_values;
 use crate::stats::Tail;
 
 /// Every drift method, in the order in which listings show them.
-pub static ALL: &[&dyn Method] = &[&methods::ks_test::KsTest, &methods::psi::Psi, &methods::chi_square::ChiSquare];
+pub static ALL: &[&dyn Method] = &[
+    &methods::ks_test::KsTest,
+    &methods::psi::Psi,
+    &methods::chi_square::ChiSquare,
+    &methods::wasserstein::Wasserstein,
+    &methods::jensen_shannon::JensenShannon,
+    &methods::hellinger::Hellinger,
+    &methods::total_variation::TotalVariation,
+    &methods::anderson_darling::AndersonDarling,
+    &methods::cramer_von_mises::CramerVonMises,
+    &methods::energy::Energy,
+];
 
 /// A way to measure how far two samples of one column are apart.
 ///
@@ -43,6 +54,8 @@ pub trait Method: Sync {
     fn title(&self) -> &'static str;
     /// One sentence: what the score measures.
     fn summary(&self) -> &'static str;
+    /// When it is the right choice, and when another is.
+    fn when_to_use(&self) -> &'static str;
     /// The score's formula in plain text.
     fn formula(&self) -> &'static str;
     /// The score's range, e.g. `0 to 1`; 0 is always "no difference".
@@ -61,6 +74,10 @@ pub trait Method: Sync {
     fn minimum_sample(&self) -> u64;
     /// Whether missing rows are part of the score; if not, their share is checked beside it.
     fn scores_missing(&self) -> bool;
+    /// Whether it gives a p-value; without one it cannot be used where p-values decide.
+    fn has_p_value(&self) -> bool {
+        true
+    }
     /// The score of `current` against `reference`.
     ///
     /// Called by [`judge`] with samples of one kind that this method applies to, each with at least one row (at least one

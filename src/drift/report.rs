@@ -1,6 +1,6 @@
 //! Many checks together: what drifted, how much, and in which order people should look.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -18,20 +18,21 @@ pub struct Report {
     pub drifted_share: f64,
     /// The drifted columns (with their segment where it is one's), in the order of `columns`.
     pub drifted_columns: Vec<String>,
-    /// All checks: by falling score, those without a result last, ties by name.
+    /// All checks: by falling score (times importance where given), those without a result last, ties by name.
     pub columns: Vec<Check>,
 }
 
 /// Orders the checks, fills their q-values (over the checks that have a p-value) and sums them up.
 ///
-/// One drifted column is an alert, unless `min_drifted_share` (0..=1) asks for more.
-pub fn report(
-    mut checks: Vec<Check>,
-    min_drifted_share: Option<f64>,
-    _importance: &std::collections::BTreeMap<String, f64>,
-) -> Report {
+/// One drifted column is an alert, unless `min_drifted_share` (0..=1) asks for more. `importance` says by column how much its score
+/// weighs in the order (1 where absent, negative or not a number); it changes no verdict and no score.
+pub fn report(mut checks: Vec<Check>, min_drifted_share: Option<f64>, importance: &BTreeMap<String, f64>) -> Report {
+    let weighed = |check: &Check| {
+        let weight = importance.get(&check.column).copied().filter(|weight| *weight >= 0.0).unwrap_or(1.0);
+        check.score.map(|score| score * weight)
+    };
     checks.sort_by(|a, b| {
-        let by_score = match (a.score, b.score) {
+        let by_score = match (weighed(a), weighed(b)) {
             (Some(a), Some(b)) => b.total_cmp(&a),
             (a, b) => b.is_some().cmp(&a.is_some()),
         };
@@ -55,7 +56,7 @@ pub fn report(
     let drifted_share = if judged.is_empty() { 0.0 } else { drifted_columns.len() as f64 / judged.len() as f64 };
     Report {
         drifted: !drifted_columns.is_empty() && min_drifted_share.is_none_or(|least| drifted_share >= least),
-        drift_score: checks.iter().find_map(|check| check.score),
+        drift_score: checks.iter().filter_map(|check| check.score).reduce(f64::max),
         drifted_share,
         drifted_columns,
         columns: checks,

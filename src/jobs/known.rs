@@ -27,6 +27,8 @@ pub struct MethodInfo {
     pub name: String,
     /// What it judges.
     pub applies_to: AppliesTo,
+    /// Whether it gives a p-value.
+    pub has_p_value: bool,
 }
 
 /// A way to judge errors, as far as documents need it.

@@ -10,6 +10,7 @@
 pub mod actions;
 pub mod apply;
 pub mod artefacts;
+pub mod catalogue;
 pub mod diagnostic;
 pub mod document;
 pub mod duration;
@@ -36,6 +37,7 @@ pub mod suggest;
 #[cfg(test)]
 mod tests;
 pub mod ticks;
+mod trail;
 pub mod vocabulary;
 
 pub use apply::{StateError, apply};

@@ -230,6 +230,18 @@ fn numbers_have_their_ranges() {
 }
 
 #[test]
+fn a_method_without_a_p_value_cannot_decide_by_it() {
+    for asks in ["decide_on = \"p_value\"", "require_significance = 0.01"] {
+        let method = |name: &str| with(DRIFT, "method    = \"ks_test\"", &format!("method = \"{name}\"\n{asks}"));
+        let shown = wrong(&method("wasserstein"));
+        assert!(shown.contains("`wasserstein` has no p-value") && shown.contains("`ks_test`, `psi`"), "{shown}");
+        let column = with(&method("energy"), "method    = \"chi_square\"", "method = \"wasserstein\"");
+        assert!(wrong(&column).contains("`wasserstein` has no p-value"));
+        right(&method("energy"));
+    }
+}
+
+#[test]
 fn arms_of_a_test_must_differ() {
     assert_snapshot!("same_version", wrong(&with(AB, "version = \"2.0.0\"", "version = \"1.0.0\"")));
     assert_snapshot!("same_variant", wrong(&with(AB, "variant = \"b\"", "variant = \"a\"")));

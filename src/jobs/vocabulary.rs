@@ -29,6 +29,7 @@ pub fn words() -> Known {
                     drift::AppliesTo::Categorical => AppliesTo::Categorical,
                     drift::AppliesTo::Any => AppliesTo::Any,
                 },
+                has_p_value: m.has_p_value(),
             })
             .collect(),
         metrics: metrics::ALL
@@ -39,7 +40,7 @@ pub fn words() -> Known {
                     metrics::Task::Classification => Task::Classification,
                     metrics::Task::Regression => Task::Regression,
                 },
-                needs_score: m.needs() == metrics::Needs::Scores,
+                needs_score: m.needs() != metrics::Needs::Predictions,
             })
             .collect(),
         concept_methods: Vec::new(),

@@ -11,27 +11,49 @@
 //!
 //! Deliberately absent: verdicts. What a score or a p-value means is said in `drift`, `metrics` and `ab`.
 
+mod adjust;
+mod anderson;
+mod anova;
 mod beta;
+mod binomial;
 mod contingency;
+mod correlation;
+mod cramer;
+mod divergence;
 mod gamma;
 mod interval;
 mod kolmogorov;
+mod limit;
 mod moments;
 mod multiple;
+mod pooled;
 mod quantile;
 mod solve;
 mod sum;
+mod table;
 mod tail;
+mod transport;
 
+pub use adjust::{benjamini_yekutieli, bonferroni, hochberg, holm, holm_sidak, hommel, sidak};
+pub use anderson::{AndersonDarling, anderson_darling};
+pub use anova::{Anova, one_way_anova};
+pub use binomial::{binomial_two_sided, clopper_pearson};
 pub use contingency::{GoodnessOfFit, Homogeneity, goodness_of_fit, homogeneity};
+pub use correlation::{fisher_z, lag_one_autocorrelation};
+pub use cramer::CramerVonMises;
+pub use divergence::{hellinger, jensen_shannon, kullback_leibler, shares, total_variation};
 pub use interval::{Interval, fieller, mean_t, wilson};
 pub use kolmogorov::{kolmogorov_limit, ks_two_sample_exact};
+pub use limit::{anderson_darling_limit, cramer_von_mises_limit};
 pub use moments::Moments;
 pub(crate) use moments::scale;
 pub use multiple::benjamini_hochberg;
+pub(crate) use pooled::for_each_value;
 pub use quantile::{median, quantile_sorted};
 pub use sum::{DoubleSum, mean_of, sum_of};
+pub use table::{Association, association};
 pub use tail::{
     Tail, chi_square_sf, chi_square_upper_quantile, f_sf, normal_quantile, normal_sf, normal_two_sided, student_t_sf,
     student_t_two_sided, student_t_upper_quantile,
 };
+pub use transport::{Transport, transport, weighted_transport};

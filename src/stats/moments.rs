@@ -48,6 +48,11 @@ impl Moments {
         Self::of_finite(values.iter().map(|value| value.unwrap_or(f64::NAN)))
     }
 
+    /// The moments of values that are made on the fly, by two passes like [`Moments::of`].
+    pub(crate) fn of_finite_values(values: impl Iterator<Item = f64> + Clone) -> Self {
+        Self::of_finite(values)
+    }
+
     fn of_finite(values: impl Iterator<Item = f64> + Clone) -> Self {
         let (mut n, mut dropped) = (0u64, 0u64);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);

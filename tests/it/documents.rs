@@ -15,6 +15,19 @@ fn the_command_line_reference_is_current() {
     same("docs/cli.md", &steward::cli::reference::markdown());
 }
 
+#[test]
+fn the_pages_of_the_methods_are_current() {
+    let pages = steward::jobs::catalogue::pages();
+    for (name, made) in &pages {
+        same(&format!("docs/methods/{name}"), made);
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/methods");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(pages.iter().any(|(known, _)| *known == name), "docs/methods/{name}: there is no such method");
+    }
+}
+
 /// The part of the README between `<!-- NAME -->` and `<!-- end -->`.
 fn readme_part(name: &str, made: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");

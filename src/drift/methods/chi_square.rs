@@ -23,6 +23,10 @@ impl Method for ChiSquare {
     fn summary(&self) -> &'static str {
         "how strongly category and side depend on each other, from 0 (same shares) to 1 (no category in common)"
     }
+    fn when_to_use(&self) -> &'static str {
+        "The default for categories: bounded, the same for every number of rows on either side, and new, vanished and missing categories \
+         count by their share. For numbers when gaps in certain bins matter rather than a shift."
+    }
     fn formula(&self) -> &'static str {
         "V = sqrt(1/2 sum over bins of (p - q)^2 / (p + q)), p and q the shares of reference and current rows"
     }

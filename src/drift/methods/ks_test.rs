@@ -24,6 +24,11 @@ impl Method for KsTest {
     fn summary(&self) -> &'static str {
         "the largest difference between the shares of rows at or below a value, over all values"
     }
+    fn when_to_use(&self) -> &'static str {
+        "The default for numbers: needs no bins, feels no outlier, means the same for every column (0.2: at some value the shares of rows \
+         at or below it differ by 20 percentage points) and says where the largest gap is. Slow to see changes in the tails: see \
+         anderson_darling."
+    }
     fn formula(&self) -> &'static str {
         "D = sup over x of |F_reference(x) - F_current(x)|"
     }
@@ -60,7 +65,6 @@ impl Method for KsTest {
         };
         let (n, m) = (reference.sorted.len() as f64, current.sorted.len() as f64);
         let (p_value, exact) = distance.p_value(reference.sorted, current.sorted);
-        let infinite = |values: &[f64]| infinities(values);
         Ok(Score {
             value: distance.value(),
             p_value: Some(p_value),
@@ -72,8 +76,8 @@ impl Method for KsTest {
                 "p_value_method": if exact { "exact" } else { "kolmogorov_limit" },
                 "present_reference": reference.sorted.len(),
                 "present_current": current.sorted.len(),
-                "infinite_reference": infinite(reference.sorted),
-                "infinite_current": infinite(current.sorted),
+                "infinite_reference": super::infinities(reference.sorted),
+                "infinite_current": super::infinities(current.sorted),
             }),
         })
     }
@@ -210,13 +214,6 @@ fn ties(first: &[f64], second: &[f64]) -> Vec<(u64, u64)> {
         groups.push(((i - start_i) as u64, (j - start_j) as u64));
     }
     groups
-}
-
-/// Infinite values of an ascending sample.
-fn infinities(sorted: &[f64]) -> usize {
-    let low = sorted.partition_point(|&value| value == f64::NEG_INFINITY);
-    let high = sorted.len() - sorted.partition_point(|&value| value < f64::INFINITY);
-    low + high
 }
 
 /// A number for JSON, which has no infinities.

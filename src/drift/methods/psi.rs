@@ -23,6 +23,10 @@ impl Method for Psi {
     fn summary(&self) -> &'static str {
         "the symmetric Kullback-Leibler divergence between the shares of rows in bins made from the reference"
     }
+    fn when_to_use(&self) -> &'static str {
+        "Where it is the rule of the house, as in credit scoring, with its customary bands (0.1 look, 0.25 act), or where a bin that empties \
+         must weigh more than its share. It is a squared measure: twice the shift scores about four times as much."
+    }
     fn formula(&self) -> &'static str {
         "PSI = sum over bins of (p - q) ln(p / q), p and q the shares of reference and current rows"
     }

@@ -189,6 +189,28 @@ fn check_decision(spec: &DriftSpec, review: &mut Review<'_>) {
             d.hint("the p-value decides already; its level is `alpha`")
         });
     }
+    let asks = if by_p_value { "decide_on = \"p_value\"" } else { "require_significance" };
+    if by_p_value || spec.require_significance.is_some() {
+        if let Some(method) = &spec.method {
+            check_p_value(method, &["drift", "method"], asks, review);
+        }
+        for (name, column) in &spec.columns {
+            if let Some(method) = &column.method {
+                check_p_value(method, &["drift", "columns", name, "method"], asks, review);
+            }
+        }
+    }
+}
+
+/// A method without a p-value cannot be used where p-values decide.
+fn check_p_value(method: &str, path: &[&str], asks: &str, review: &mut Review<'_>) {
+    let known = review.known();
+    if known.drift_methods.iter().any(|m| m.name == method && !m.has_p_value) {
+        let with: Vec<String> =
+            known.drift_methods.iter().filter(|m| m.has_p_value).map(|m| format!("`{}`", m.name)).collect();
+        let message = format!("`{method}` has no p-value, and `{asks}` needs one");
+        review.at(path, Code::UnfitMethod, message, |d| d.hint(format!("methods with a p-value: {}", with.join(", "))));
+    }
 }
 
 fn check_quality(spec: &DriftSpec, document: &JobDocument, review: &mut Review<'_>) {

@@ -152,6 +152,10 @@ fn drift_finding(check: &Check) -> Finding {
         status,
         severity: Severity::Warning,
         title: match (check.score, status) {
+            (Some(score), FindingStatus::Breach) if check.alpha.is_some() => {
+                let level = check.alpha.unwrap_or_default();
+                format!("{name} drifted: {title} {score:.3}, p-value {} (alpha {level})", p_value(check))
+            }
             (Some(score), FindingStatus::Breach) if check.reason.as_deref() != Some("missing") => {
                 format!("{name} drifted: {title} {score:.3} > {}", check.threshold)
             }
@@ -166,6 +170,15 @@ fn drift_finding(check: &Check) -> Finding {
         score: check.score,
         threshold: Some(check.threshold),
         evidence: evidence(check),
+    }
+}
+
+/// The p-value for people; never 0.
+fn p_value(check: &Check) -> String {
+    match (check.p_value, check.log10_p_value) {
+        (_, Some(log10)) if log10 < -300.0 => "< 1e-300".to_owned(),
+        (Some(p), _) => format!("{p:.1e}"),
+        (None, _) => "none".to_owned(),
     }
 }
 
@@ -188,10 +201,8 @@ fn evidence(check: &Check) -> Value {
         };
         show("largest gap", json!(format!("at {at}: {direction}")));
     }
-    match (check.p_value, check.log10_p_value) {
-        (_, Some(log10)) if log10 < -300.0 => show("p-value", json!("< 1e-300")),
-        (Some(p), _) => show("p-value", json!(format!("{p:.1e}"))),
-        _ => {}
+    if check.p_value.is_some() {
+        show("p-value", json!(p_value(check)));
     }
     if check.reliability == Some(Reliability::Low) {
         show("reliability", json!("low: there are too few rows for this threshold"));
