@@ -101,7 +101,8 @@ pub async fn hash(
     let ready = || Readiness::Ready(Box::new(version.clone()));
     let (true, Some(path)) = (asked != Asked::Nothing, &version.model_path) else { return Ok(ready()) };
     if let Some(extent) = artefact::extent(hashing.storage, path).await? {
-        if asked == Asked::Quick && extent.size_bytes > QUICK_BYTES {
+        // Another size is another artefact, which is not left at that.
+        if asked == Asked::Quick && extent.size_bytes > QUICK_BYTES && has_size(version, &extent) {
             return Ok(ready());
         }
         if hashing.most.is_some_and(|most| extent.size_bytes > most) {
@@ -113,9 +114,14 @@ pub async fn hash(
     Ok(Readiness::Ready(Box::new(after)))
 }
 
+/// Whether there is as much as the last look found.
+fn has_size(version: &ModelVersion, extent: &Extent) -> bool {
+    version.artefact_size_bytes.is_some_and(|size| u64::try_from(size) == Ok(extent.size_bytes))
+}
+
 /// Whether the last look was just now, and nothing was written since.
 fn is_fresh(version: &ModelVersion, extent: &Extent, now: DateTime<Utc>) -> bool {
     version.artefact_status == "verified"
-        && version.artefact_size_bytes.is_some_and(|size| u64::try_from(size) == Ok(extent.size_bytes))
+        && has_size(version, extent)
         && version.artefact_checked_at.is_some_and(|at| extent.last_modified <= at && now - at <= FRESH)
 }

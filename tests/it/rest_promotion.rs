@@ -234,6 +234,16 @@ async fn a_large_artefact_is_hashed_by_a_run_and_break_glass_waits_for_no_store(
     file.set_modified(before).unwrap();
     api.post(&promotion, to("production")).await.expect(200);
 
+    // Without a gate so much is not hashed again, unless it cannot be the same.
+    gated(&api, json!([])).await;
+    let demoted = json!({ "target_stage": "development" });
+    api.post(&format!("{MODELS}/m/1.0.0/demote"), demoted).await.expect(200);
+    looked(size - 1, 61).await;
+    api.post(&promotion, to("production")).await.problem(422, "gates_failed");
+    looked(size, 61).await;
+    api.post(&promotion, to("production")).await.expect(200);
+
+    gated(&api, json!([{ "gate": "artefact_verified" }])).await;
     let body = json!({ "model_name": "m", "version": "2.0.0", "model_path": "http://127.0.0.1:1/x.bin" });
     api.post(&format!("{MODELS}/register"), body).await.expect(201);
     let promotion = format!("{MODELS}/m/2.0.0/promote");
