@@ -142,7 +142,7 @@ impl From<registry::Error> for Problem {
                 at(StatusCode::CONFLICT)
             }
             Error::StageNeedsPromotion(_) => at(INVALID).at("/stage", text),
-            Error::RevisionMismatch { .. } => at(StatusCode::PRECONDITION_FAILED),
+            Error::RevisionMismatch { .. } | Error::ProductionChanged { .. } => at(StatusCode::PRECONDITION_FAILED),
             Error::SelfApproval { .. } | Error::ApproverNotCaller { .. } => at(StatusCode::FORBIDDEN),
             Error::ApprovalRequired(check) | Error::GatesFailed(check) => at(INVALID).with("check", json!(check)),
             #[allow(unreachable_patterns)]

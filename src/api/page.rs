@@ -119,6 +119,9 @@ mod tests {
             assert!(place(Some(wrong)).is_err(), "{wrong}");
         }
         assert!(number_place(Some(&cursor(at, id))).is_err());
+        assert_eq!(text_place(Some(&text_cursor("1.0.0+b"))).unwrap().as_deref(), Some("1.0.0+b"));
+        assert!(place(Some(&text_cursor("1.0.0"))).is_err() && text_place(Some(&cursor(at, id))).is_err());
+        assert!(text_place(Some(&text_cursor("\0"))).is_err());
     }
 
     #[test]

@@ -140,22 +140,39 @@ pub async fn production_at(
     .await
 }
 
-/// The version that was in production before the one that is or was there last, if it can come back: it is not deleted, and
-/// is not in production now.
+/// A period in production, as far as the way back is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// The period.
+    pub id: i64,
+    /// The version.
+    pub model_id: Uuid,
+    /// Whether it began by a roll-back.
+    pub returned: bool,
+    /// Whether the version can come back: it is neither deleted nor in production now.
+    pub can_return: bool,
+}
+
+/// The last period in production that began before the period `before`; of one version, or of any.
 ///
 /// # Errors
 /// Any error of the database.
-pub async fn previous_production(conn: &mut PgConnection, name: &str) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "SELECT h.model_id
-           FROM model_stage_history h JOIN model_registry m ON m.id = h.model_id
-          WHERE h.model_name = $1 AND h.stage = 'production' AND h.valid_to IS NOT NULL
-            AND m.stage <> 'production' AND m.deleted_at IS NULL
-            -- Not the one that is there now, nor the one that was just taken down.
-            AND h.model_id <> (SELECT l.model_id FROM model_stage_history l
-                                WHERE l.model_name = $1 AND l.stage = 'production' ORDER BY l.id DESC LIMIT 1)
-          ORDER BY h.id DESC LIMIT 1",
-        name
+pub async fn production_before(
+    conn: &mut PgConnection,
+    name: &str,
+    before: i64,
+    model: Option<Uuid>,
+) -> Result<Option<Step>, sqlx::Error> {
+    sqlx::query_as!(
+        Step,
+        r#"SELECT h.id, h.model_id, coalesce(h.decision ->> 'rollback' = 'true', false) AS "returned!",
+                  (m.stage <> 'production' AND m.deleted_at IS NULL) AS "can_return!"
+             FROM model_stage_history h JOIN model_registry m ON m.id = h.model_id
+            WHERE h.model_name = $1 AND h.stage = 'production' AND h.id < $2 AND ($3::uuid IS NULL OR h.model_id = $3)
+            ORDER BY h.id DESC LIMIT 1"#,
+        name,
+        before,
+        model
     )
     .fetch_optional(conn)
     .await

@@ -11,7 +11,16 @@ use uuid::Uuid;
 
 use super::models::{ModelVersion, model_columns};
 
-/// Which versions are wanted; newest first.
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// After the row of this time and id, newest first.
+    Row(DateTime<Utc>, Uuid),
+    /// Below this version, highest first.
+    Version(String),
+}
+
+/// Which versions are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Of this model.
@@ -28,8 +37,10 @@ pub struct Filter {
     pub created_by: Option<String>,
     /// Whether tombstones are wanted too.
     pub include_deleted: bool,
-    /// Only what comes after this one: the page after it.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
+    /// Highest version first instead of newest first; of one model.
+    pub by_version: bool,
+    /// Only what comes after this one: the page after it. It fits the order.
+    pub after: Option<After>,
     /// At most so many.
     pub limit: u32,
 }
@@ -107,14 +118,25 @@ pub fn list_statement(filter: &Filter) -> QueryBuilder<Postgres> {
     if let Some(tags) = &filter.tags {
         query.push(" AND m.tags @> ").push_bind(tags.clone());
     }
-    if let Some((at, id)) = filter.after {
-        query.push(" AND (m.created_at, m.id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+    match &filter.after {
+        Some(After::Row(at, id)) => {
+            query.push(" AND (m.created_at, m.id) < (").push_bind(*at).push(", ").push_bind(*id).push(")");
+        }
+        Some(After::Version(version)) => {
+            query.push(" AND m.precedence < steward_version_key(").push_bind(version.clone()).push(")");
+        }
+        None => {}
     }
-    query.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(i64::from(filter.limit));
+    query.push(if filter.by_version {
+        " ORDER BY m.precedence DESC"
+    } else {
+        " ORDER BY m.created_at DESC, m.id DESC"
+    });
+    query.push(" LIMIT ").push_bind(i64::from(filter.limit));
     query
 }
 
-/// A page of versions, newest first.
+/// A page of versions.
 ///
 /// # Errors
 /// Any error of the database.

@@ -249,7 +249,8 @@ pub async fn exists(conn: &mut PgConnection, name: &str) -> Result<bool, sqlx::E
     .await
 }
 
-/// Moves a version to a stage. A promotion sets when it was, and who approved it.
+/// Moves a version to a stage. A promotion (`promoted_at`) sets when it was, and who approved it; back in development a
+/// version has neither.
 ///
 /// # Errors
 /// Any error of the database.
@@ -261,7 +262,10 @@ pub async fn set_stage(
     approved_by: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE model_registry SET stage = $2, promoted_at = coalesce($3, promoted_at), approved_by = coalesce($4, approved_by)
+        "UPDATE model_registry
+            SET stage = $2,
+                promoted_at = CASE WHEN $2 = 'development' THEN NULL ELSE coalesce($3, promoted_at) END,
+                approved_by = CASE WHEN $2 = 'development' THEN NULL WHEN $3::timestamptz IS NULL THEN approved_by ELSE $4 END
           WHERE id = $1",
         id,
         stage,

@@ -1,15 +1,15 @@
-//! The run that verifies one version's artefact, right after its registration.
+//! The run that verifies one version's artefact: right after its registration, and when it is too large for whoever asks.
 //!
 //! The registry knows no jobs, so whoever registers puts the run into the queue, in the same transaction: a registered
 //! version and the run that verifies it are there together or not at all.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::document::{ArtefactSpec, DataSpec, JobDocument, ModelRef};
 use super::ticks::{self, Occasion};
 use crate::db::audit::Actor;
-use crate::queue::{self, Trigger};
+use crate::queue::{self, RunFilter, State, Trigger};
 use crate::registry::ModelVersion;
 use crate::schedule::{CatchUp, Overlap};
 
@@ -25,6 +25,31 @@ pub async fn submit_verification(
     if version.artefact_status != "pending" {
         return Ok(None);
     }
+    submit(conn, version, actor).await
+}
+
+/// The run that looks at the version's artefact next: one that waits or works already, or a new one.
+///
+/// # Errors
+/// Those of the queue.
+pub async fn verification_of(
+    pool: &PgPool,
+    version: &ModelVersion,
+    actor: &Actor,
+) -> Result<Option<Uuid>, queue::Error> {
+    let filter = RunFilter {
+        states: vec![State::WaitingData, State::Available, State::Leased],
+        job_name: Some(name(version)),
+        ..RunFilter::default()
+    };
+    if let Some(run) = queue::list(pool, &filter, 1).await?.runs.first() {
+        return Ok(Some(run.id));
+    }
+    let mut conn = pool.acquire().await?;
+    submit(&mut conn, version, actor).await
+}
+
+async fn submit(conn: &mut PgConnection, version: &ModelVersion, actor: &Actor) -> Result<Option<Uuid>, queue::Error> {
     let document = document(version);
     let occasion = Occasion {
         trigger: Trigger::Adhoc,
@@ -41,9 +66,13 @@ pub async fn submit_verification(
     queue::enqueue(conn, &run).await.map(|run| Some(run.id))
 }
 
+fn name(version: &ModelVersion) -> String {
+    format!("artefact:{}", version.subject())
+}
+
 fn document(version: &ModelVersion) -> JobDocument {
     JobDocument {
-        name: format!("artefact:{}", version.subject()),
+        name: name(version),
         description: Some(format!("verifies the artefact of {}", version.subject())),
         owner: None,
         kind: "artefact".to_owned(),

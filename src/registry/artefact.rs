@@ -7,12 +7,14 @@
 //! One object has the SHA-256 of its bytes. A folder (or a pattern) has that of its manifest: a line
 //! `path<TAB>size<TAB>sha256` for each object, sorted by path. What storage does not allow is not read.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 
 use super::change::append;
 use super::error::Error;
+use super::ready::Hashing;
 use super::{Setup, read, told};
 use crate::db::audit::Actor;
 use crate::db::models::{self, ArtefactRow, ModelVersion};
@@ -50,16 +52,45 @@ pub async fn look(storage: &Storage, version: &ModelVersion) -> Result<Look, Err
     Ok(Look { version: version.clone(), found })
 }
 
-/// The digest and the size of an object, or of a folder's manifest.
-async fn digest(storage: &Storage, path: &str) -> Result<(String, u64), storage::Error> {
-    let (objects, single) = match storage.list(path).await {
+/// How much lies behind a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Of all objects.
+    pub size_bytes: u64,
+    /// When the last of them was written.
+    pub last_modified: DateTime<Utc>,
+}
+
+/// How much lies behind a path; none when nothing does, or nothing that may be read.
+///
+/// # Errors
+/// [`Error::Artefact`] when the store cannot be reached now.
+pub async fn extent(storage: &Storage, path: &str) -> Result<Option<Extent>, Error> {
+    match objects(storage, path).await {
+        Ok((objects, _)) => Ok(Some(Extent {
+            size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
+            last_modified: objects.iter().map(|object| object.last_modified).max().unwrap_or_default(),
+        })),
+        Err(error) if error.is_transient() => Err(Error::Artefact(error)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What lies behind a path, and whether it is one object and no folder.
+async fn objects(storage: &Storage, path: &str) -> Result<(Vec<ObjectInfo>, bool), storage::Error> {
+    match storage.list(path).await {
         Ok(objects) => {
             let single = objects.len() == 1 && !path.contains(['*', '?', '[', '{']);
-            (objects, single)
+            Ok((objects, single))
         }
-        Err(error @ storage::Error::NotFound { .. }) => (folder(storage, path).await.ok_or(error)?, false),
-        Err(error) => return Err(error),
-    };
+        Err(error @ storage::Error::NotFound { .. }) => Ok((folder(storage, path).await.ok_or(error)?, false)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The digest and the size of an object, or of a folder's manifest.
+async fn digest(storage: &Storage, path: &str) -> Result<(String, u64), storage::Error> {
+    let (objects, single) = objects(storage, path).await?;
     if let (true, Some(object)) = (single, objects.first()) {
         return Ok((format!("sha256:{}", sha256(storage, object).await?), object.size_bytes));
     }
@@ -164,7 +195,7 @@ fn judge(version: &ModelVersion, look: &Look) -> ArtefactRow {
     }
 }
 
-/// Looks and records, for one version: before a promotion whose policy asks for it, and by hand.
+/// Looks and records, for one version, by hand.
 ///
 /// # Errors
 /// What [`super::get`] and [`look`] say, or the database's.
@@ -179,29 +210,24 @@ pub async fn verify(
     let mut conn = pool.acquire().await?;
     let version = read::get(&mut conn, name, version).await?;
     drop(conn);
-    let look = look(storage, &version).await?;
-    let mut tx = begin(pool).await?;
-    let mut after = record(&mut tx, setup, &[look], &[], true, actor).await?;
-    tx.commit().await?;
-    after.pop().ok_or_else(|| Error::NoVersion { model: version.model_name, version: version.version })
+    verify_version(Hashing { pool, storage, setup, most: None }, &version, None, actor).await
 }
 
-/// What is hashed again before every promotion, whatever the policy says.
-const QUICK_BYTES: i64 = 1 << 30;
-
-/// Whether a promotion of this version to production would ask for its artefact: then [`verify`] comes before it.
+/// Looks and records; with `if_revision` only when the version is still at it when the look has ended.
 ///
 /// # Errors
-/// The database's.
-pub async fn is_asked_for(conn: &mut PgConnection, setup: Setup<'_>, version: &ModelVersion) -> Result<bool, Error> {
-    if version.model_path.is_none() {
-        return Ok(false);
-    }
-    let policy = super::policy::get(conn, setup, &version.model_name).await?.policy;
-    // Without a gate that asks for it, what was hashed before is hashed again where that takes seconds and not minutes.
-    let quick =
-        version.artefact_size_bytes.is_some_and(|bytes| bytes <= QUICK_BYTES) || version.artefact_status == "mismatch";
-    let known = setup.settings.verify_artefacts
-        && matches!(version.artefact_status.as_str(), "verified" | "mismatch" | "missing");
-    Ok(policy.gates.iter().any(|spec| spec.gate == "artefact_verified") || (known && quick))
+/// [`Error::RevisionMismatch`], what [`look`] says, or the database's.
+pub(super) async fn verify_version(
+    hashing: Hashing<'_>,
+    version: &ModelVersion,
+    if_revision: Option<i64>,
+    actor: &Actor,
+) -> Result<ModelVersion, Error> {
+    let look = look(hashing.storage, version).await?;
+    let mut tx = begin(hashing.pool).await?;
+    models::lock(&mut tx, &version.model_name).await?;
+    super::change::revision(&models::by_id(&mut tx, version.id).await?, if_revision)?;
+    let mut after = record(&mut tx, hashing.setup, &[look], &[], true, actor).await?;
+    tx.commit().await?;
+    after.pop().ok_or_else(|| Error::NoVersion { model: version.model_name.clone(), version: version.version.clone() })
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::approvals::{self, ApprovalState};
@@ -31,7 +31,7 @@ pub struct PromotionCheck {
     pub allowed: bool,
     /// Whether the policy is asked at all: only on the way up into staging or production.
     pub is_promotion: bool,
-    /// Whether a version that was in production before goes back.
+    /// Whether it is a roll-back.
     pub rollback: bool,
     /// The version that would be archived for it.
     pub demotes: Option<String>,
@@ -104,15 +104,15 @@ pub(super) async fn check(
     let policy = policy::get(conn, setup, &version.model_name).await?.policy;
     let is_promotion = from.is_promotion_to(target);
     let into_production = target == Stage::Production;
-    let rollback =
-        into_production && (returning || from == Stage::Archived) && was_in_production(conn, version).await?;
+    // What its policy once let in is not judged again when a roll-back brings it back; an ordinary promotion always is.
+    let judged_before = returning && was_in_production(conn, version).await?;
     let mut answers = Vec::new();
     let mut state = ApprovalState::default();
     if is_promotion {
         if into_production {
-            answers = ask(conn, question, &policy, rollback).await?;
+            answers = ask(conn, question, &policy, judged_before).await?;
         }
-        answers.extend(unchanged(version, &answers));
+        answers.extend(unchanged(version, promotion, &answers));
         let act = approver(version, promotion, actor)?;
         let act = promotion.may_approve.then_some(act);
         state =
@@ -125,7 +125,7 @@ pub(super) async fn check(
         to: target,
         allowed: true,
         is_promotion,
-        rollback,
+        rollback: returning,
         demotes: question.production.filter(|_| into_production).map(|p| p.version.clone()),
         gates: answers,
         approvals: state,
@@ -139,29 +139,42 @@ async fn ask(
     conn: &mut PgConnection,
     question: Question<'_>,
     policy: &Policy,
-    rollback: bool,
+    judged_before: bool,
 ) -> Result<Vec<GateAnswer>, Error> {
     let mut answers = Vec::new();
-    if !rollback {
+    if !judged_before {
         answers.extend(gates::staging::judge(conn, question, policy).await?);
     }
     for spec in &policy.gates {
-        if !rollback || gates::gate(&spec.gate).is_none_or(gates::Gate::asked_of_rollback) {
+        if !judged_before || gates::gate(&spec.gate).is_none_or(gates::Gate::asked_of_rollback) {
             answers.push(gates::ask(conn, question, spec).await?);
         }
     }
     Ok(answers)
 }
 
-/// Other bytes than those that were registered go nowhere, whatever the policy says.
-fn unchanged(version: &ModelVersion, answers: &[GateAnswer]) -> Option<GateAnswer> {
-    let asked = answers.iter().any(|answer| answer.gate == "artefact_verified");
-    (version.artefact_status == "mismatch" && !asked).then(|| GateAnswer {
-        gate: "artefact_unchanged".to_owned(),
-        passed: false,
-        detail: "the artefact is not the one that was registered".to_owned(),
-        evidence: json!({ "found": version.artefact_detail, "checked_at": version.artefact_checked_at }),
-    })
+/// Other bytes than those that were registered go nowhere, whatever the policy says; nor do bytes that are gone, or that
+/// nobody has looked at yet.
+fn unchanged(version: &ModelVersion, promotion: &Promotion, answers: &[GateAnswer]) -> Option<GateAnswer> {
+    let refused = |detail: String, evidence: Value| {
+        Some(GateAnswer { gate: "artefact_unchanged".to_owned(), passed: false, detail, evidence })
+    };
+    if let Some(unhashed) = &promotion.unhashed {
+        let detail = format!(
+            "the artefact has {} bytes, too many to hash within a request: run {} hashes it; promote again when that has ended",
+            unhashed.bytes, unhashed.run
+        );
+        return refused(detail, json!({ "size_bytes": unhashed.bytes, "run": unhashed.run }));
+    }
+    if answers.iter().any(|answer| answer.gate == "artefact_verified") {
+        return None;
+    }
+    let evidence = json!({ "found": version.artefact_detail, "checked_at": version.artefact_checked_at });
+    match (version.artefact_status.as_str(), &version.artefact_digest) {
+        ("mismatch", _) => refused("the artefact is not the one that was registered".to_owned(), evidence),
+        ("missing", Some(_)) => refused("the artefact that was registered is missing".to_owned(), evidence),
+        _ => None,
+    }
 }
 
 async fn was_in_production(conn: &mut PgConnection, version: &ModelVersion) -> Result<bool, sqlx::Error> {

@@ -86,6 +86,14 @@ pub enum Error {
         /// The revision the caller has.
         given: i64,
     },
+    /// Another version is in production, or would come back, than the caller means (`revision_mismatch`, 412).
+    #[error("the production of model {model} has changed since you read it: {detail}; read it again")]
+    ProductionChanged {
+        /// The model.
+        model: String,
+        /// What is there now.
+        detail: String,
+    },
     /// It is there already (`already_in_stage`, 409).
     #[error("version {version} of model {model} is in {stage} already")]
     AlreadyInStage {
@@ -256,7 +264,7 @@ impl Error {
             Self::Deleted { .. } => "version_deleted",
             Self::Conflict { .. } => "version_conflict",
             Self::StageNeedsPromotion(_) => "stage_needs_promotion",
-            Self::RevisionMismatch { .. } => "revision_mismatch",
+            Self::RevisionMismatch { .. } | Self::ProductionChanged { .. } => "revision_mismatch",
             Self::AlreadyInStage { .. } => "already_in_stage",
             Self::ApprovalRequired(_) => "approval_required",
             Self::SelfApproval { .. } => "self_approval",

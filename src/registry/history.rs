@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::error::Error;
+use super::read;
 use crate::db::model_history::{self, HistoryRow};
 use crate::db::models;
 
@@ -22,7 +23,13 @@ pub async fn history(
         return Err(Error::NoModel(name.to_owned()));
     }
     let version = version.filter(|v| !v.contains('\0'));
-    let rows = model_history::list(conn, name, version, before, i64::from(limit)).await?;
+    let mut rows = model_history::list(conn, name, version, before, i64::from(limit)).await?;
+    // Without build metadata it is the one of that number.
+    if let (true, Some(version)) = (rows.is_empty(), version)
+        && let Some(named) = read::named(conn, name, version).await?
+    {
+        rows = model_history::list(conn, name, Some(&named.version), before, i64::from(limit)).await?;
+    }
     if rows.is_empty() && before.is_none() {
         return Err(match version {
             Some(version) if models::exists(conn, name).await? => {

@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::approvals::ApprovalState;
 use super::check::{PromotionCheck, check};
@@ -27,12 +28,27 @@ pub struct Promotion {
     pub reason: Option<String>,
     /// Why the policy is to be passed over; only for principals who may (the caller makes sure).
     pub break_glass: Option<String>,
-    /// The revision of the version that the caller read.
+    /// The revision of the version that the caller read; of a roll-back, of the version that is to go.
     pub if_revision: Option<i64>,
+    /// The version that must be in production, for a roll-back that is to take this one and no other.
+    pub from_version: Option<String>,
+    /// The version that the caller made ready for a roll-back ([`super::ready`]): it comes back, or none.
+    pub prepared: Option<Uuid>,
+    /// Why the bytes were not looked at before, though they should have been: then the move is refused, with the reason.
+    pub unhashed: Option<Unhashed>,
     /// Whether the caller may approve: then asking for the promotion is an approval.
     pub may_approve: bool,
     /// Who approves, by the caller's word: only where nobody is authenticated (`ActorKind::Local`).
     pub approved_by: Option<String>,
+}
+
+/// Bytes that nobody has hashed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unhashed {
+    /// How many they are.
+    pub bytes: u64,
+    /// The run that hashes them.
+    pub run: Uuid,
 }
 
 /// What a move did.
@@ -46,7 +62,7 @@ pub struct Promoted {
     pub to: Stage,
     /// The version that was archived for it.
     pub demoted: Option<ModelVersion>,
-    /// Whether a version that was in production before has come back.
+    /// Whether it was a roll-back: a version that was in production before has come back.
     pub rollback: bool,
     /// Whether the policy was passed over.
     pub break_glass: bool,
@@ -92,38 +108,14 @@ pub async fn promote(
     transfer(conn, setup, version, target, promotion, actor, false).await
 }
 
-/// Puts the version back into production that was there before.
-///
-/// # Errors
-/// [`Error::NothingToRollBackTo`], and as [`promote`].
-pub async fn rollback(
-    conn: &mut PgConnection,
-    setup: Setup<'_>,
-    name: &str,
-    promotion: &Promotion,
-    actor: &Actor,
-) -> Result<Promoted, Error> {
-    validate(promotion)?;
-    lock(conn, name).await?;
-    let Some(id) = model_history::previous_production(conn, name).await? else {
-        return Err(if models::exists(conn, name).await? {
-            Error::NothingToRollBackTo(name.to_owned())
-        } else {
-            Error::NoModel(name.to_owned())
-        });
-    };
-    let version = models::by_id(conn, id).await?;
-    transfer(conn, setup, version, Stage::Production, promotion, actor, true).await
-}
-
-async fn lock(conn: &mut PgConnection, name: &str) -> Result<(), Error> {
+pub(super) async fn lock(conn: &mut PgConnection, name: &str) -> Result<(), Error> {
     if name.contains('\0') {
         return Err(Error::NoModel(name.to_owned()));
     }
     Ok(models::lock(conn, name).await?)
 }
 
-fn validate(promotion: &Promotion) -> Result<(), Error> {
+pub(super) fn validate(promotion: &Promotion) -> Result<(), Error> {
     let mut checks = Checks::default();
     checks.text("/reason", promotion.reason.as_deref());
     checks.name("/approved_by", promotion.approved_by.as_deref());
@@ -133,8 +125,8 @@ fn validate(promotion: &Promotion) -> Result<(), Error> {
     checks.finish()
 }
 
-/// Judges and moves; the caller holds the lock.
-async fn transfer(
+/// Judges and moves; the caller holds the lock. `returning`: it is a roll-back.
+pub(super) async fn transfer(
     conn: &mut PgConnection,
     setup: Setup<'_>,
     version: ModelVersion,
@@ -143,9 +135,8 @@ async fn transfer(
     actor: &Actor,
     returning: bool,
 ) -> Result<Promoted, Error> {
-    if let Some(given) = promotion.if_revision.filter(|given| *given != version.revision) {
-        return Err(Error::RevisionMismatch { what: version.subject(), current: version.revision, given });
-    }
+    // A roll-back's is of the version that goes, and was compared with it.
+    super::change::revision(&version, promotion.if_revision.filter(|_| !returning))?;
     let at = models::moment(conn, &version.model_name).await?;
     let production = models::in_production(conn, &version.model_name).await?;
     let question = Question { version: &version, production: production.as_ref(), at };

@@ -37,6 +37,7 @@ mod rest_contract;
 mod rest_findings;
 mod rest_limits;
 mod rest_methods;
+mod rest_promotion;
 mod rest_registry;
 mod rest_security;
 mod schedule;

@@ -43,7 +43,9 @@ const ROWS: &[(i64, &str)] = &[
         VALUES ('00000000-0000-0000-0000-000000000005', 1, now(), now(), 'sent', 1)"),
     (20261124000001, "SELECT append_governance_event('ann', 'local', 'model.registered', 'done', 'model', 'a/1.0.0', NULL, '{}')"),
     (20261124000002, "
-        INSERT INTO model_registry (model_name, version, created_by, tags) VALUES ('flight_delay', '2.0.0+build.1', 'ann', '{\"a\": \"1\"}')"),
+        INSERT INTO model_registry (model_name, version, created_by, tags) VALUES ('flight_delay', '2.0.0+build.1', 'ann', '{\"a\": \"1\"}');
+        INSERT INTO model_registry (model_name, version, approved_by, promoted_at)
+        VALUES ('flight_delay', '0.9.0', 'grace', '2026-01-15T00:00:00Z')"),
 ];
 
 #[tokio::test]
@@ -94,6 +96,10 @@ async fn every_migration_runs_over_a_database_with_rows() {
         .execute("UPDATE model_registry SET description = 'kept', stage = 'archived' WHERE model_name = 'old_model'")
         .await
         .unwrap();
+    let taken_down = "SELECT approved_by, promoted_at FROM model_registry WHERE version = '0.9.0'";
+    let taken_down: (Option<String>, Option<chrono::DateTime<chrono::Utc>>) =
+        sqlx::query_as(taken_down).fetch_one(&mut inside).await.unwrap();
+    assert_eq!(taken_down, (None, None), "nobody let it into development");
     inside.close().await.unwrap();
     connection.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.unwrap();
 }

@@ -7,13 +7,13 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::body::Query;
+use super::super::body::{self, Query};
 use super::super::caller::Caller;
 use super::super::page::{self, Page};
 use super::super::problem::Problem;
 use super::super::{Api, etag};
 use crate::access::Scope;
-use crate::registry::{self, ListFilter, ModelVersion, Stage};
+use crate::registry::{self, Cursor, ListFilter, ModelVersion, Stage};
 
 /// Which versions are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -32,6 +32,8 @@ pub(super) struct ListQuery {
     owner: Option<String>,
     /// Registered by this person.
     created_by: Option<String>,
+    /// `created_at` (usual): the newest first; `version`: the highest version first, within one model (`model_name`).
+    order: Option<String>,
     /// Also tombstones.
     #[serde(default)]
     include_deleted: bool,
@@ -42,7 +44,7 @@ pub(super) struct ListQuery {
     cursor: Option<String>,
 }
 
-/// Lists versions, newest first.
+/// Lists versions, newest first or, of one model, highest first.
 #[utoipa::path(get, path = "/governance/models", tag = "models", params(ListQuery),
     responses((status = 200, description = "A page of versions.", body = Page<ModelVersion>)))]
 pub(super) async fn list(
@@ -58,6 +60,11 @@ pub(super) async fn list(
         .map(Stage::parse)
         .transpose()
         .map_err(|error| Problem::invalid("?stage", error.to_string()))?;
+    body::one_of("?order", query.order.as_deref(), &["created_at", "version"])?;
+    let by_version = query.order.as_deref() == Some("version");
+    if by_version && query.model_name.is_none() {
+        return Err(Problem::invalid("?order", "versions are ordered within one model: give its `model_name` too"));
+    }
     let filter = ListFilter {
         name: query.model_name,
         name_prefix: query.name_prefix,
@@ -66,11 +73,20 @@ pub(super) async fn list(
         owner: query.owner,
         created_by: query.created_by,
         include_deleted: query.include_deleted,
+        by_version,
     };
-    let after = page::place(query.cursor.as_deref())?;
+    let after = if by_version {
+        page::text_place(query.cursor.as_deref())?.map(Cursor::Version)
+    } else {
+        page::place(query.cursor.as_deref())?.map(|(at, id)| Cursor::At(at, id))
+    };
     let mut conn = api.pool().acquire().await?;
     let (items, next) = registry::list(&mut conn, &filter, after, limit).await?;
-    etag::json(&Page { items, next_cursor: next.map(|(at, id)| page::cursor(at, id)) })
+    let next_cursor = next.map(|next| match next {
+        Cursor::At(at, id) => page::cursor(at, id),
+        Cursor::Version(version) => page::text_cursor(&version),
+    });
+    etag::json(&Page { items, next_cursor })
 }
 
 fn tags(text: Option<&str>) -> Result<BTreeMap<String, String>, Problem> {

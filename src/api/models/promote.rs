@@ -1,7 +1,7 @@
 //! Moving versions between stages.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +14,10 @@ use super::super::{Api, etag};
 use super::{setup, tag, wanted_revision};
 use crate::access::Scope;
 use crate::db::audit::Actor;
-use crate::registry::{self, ApprovalState, GateAnswer, ModelVersion, Promoted, Promotion, PromotionCheck, Stage};
+use crate::registry::ready::{self, Hashing, QUICK_BYTES, Readiness};
+use crate::registry::{
+    self, ApprovalState, Error, GateAnswer, ModelVersion, Order, Promoted, Promotion, PromotionCheck, Stage, Unhashed,
+};
 
 /// A move.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -24,7 +27,7 @@ pub(super) struct PromoteRequest {
     /// `staging` or `production`.
     #[schema(example = "production")]
     target_stage: String,
-    /// Who approves: the caller, and nobody else unless the API is open.
+    /// Who approves: the caller, and nobody else. In the open API whoever is named here; without a name asking is no approval.
     approved_by: Option<String>,
     /// Why.
     reason: Option<String>,
@@ -42,7 +45,7 @@ pub(super) struct PromotedView {
     from_stage: String,
     /// The version that was in production until now and is archived.
     demoted: Option<ModelVersion>,
-    /// Whether it had been in production before.
+    /// Whether it was a roll-back.
     rollback: bool,
     /// Whether the policy was passed over.
     break_glass: bool,
@@ -85,13 +88,30 @@ fn promotion(
         reason,
         break_glass,
         if_revision: revision,
-        may_approve: caller.principal.scopes.allow(Scope::ModelsApprove),
-        approved_by: match approved_by {
-            // Checked and trimmed where it is believed; compared with the caller where it is not.
-            Some(name) if caller.is_open() => Some(caller.acting_as("approved_by", Some(&name))?.name),
-            name => name,
-        },
+        may_approve: approves(caller, approved_by.as_deref()),
+        approved_by: named(caller, approved_by)?,
+        ..Promotion::default()
     })
+}
+
+/// Who approves by the body's word: checked and trimmed where it is believed; compared with the caller where it is not.
+fn named(caller: &Caller, approved_by: Option<String>) -> Result<Option<String>, Problem> {
+    match approved_by {
+        Some(name) if caller.is_open() => Ok(Some(caller.acting_as("approved_by", Some(&name))?.name)),
+        name => Ok(name),
+    }
+}
+
+/// Whether asking for a promotion approves it. In the open API nobody is known who could: somebody has to be named.
+fn approves(caller: &Caller, approved_by: Option<&str>) -> bool {
+    caller.principal.scopes.allow(Scope::ModelsApprove) && (!caller.is_open() || approved_by.is_some())
+}
+
+/// What the registry refuses, and where the name is to stand that is missing.
+fn refused(caller: &Caller, promotion: &Promotion, error: Error) -> Problem {
+    let unnamed = caller.is_open() && promotion.approved_by.is_none() && matches!(error, Error::ApprovalRequired(_));
+    let problem = Problem::from(error);
+    if unnamed { problem.at("/approved_by", "name who approves: the open API knows nobody") } else { problem }
 }
 
 fn stage(pointer: &str, word: &str) -> Result<Stage, Problem> {
@@ -115,7 +135,7 @@ pub(super) async fn promote(
     let body = &request.body;
     let promotion =
         promotion(&request.caller, revision, body.approved_by.clone(), body.reason.clone(), body.break_glass.clone())?;
-    moved(&api, &request, &name, &version, target, &promotion).await
+    moved(&api, &request, &name, &version, target, promotion).await
 }
 
 async fn moved<T: serde::de::DeserializeOwned>(
@@ -124,32 +144,51 @@ async fn moved<T: serde::de::DeserializeOwned>(
     name: &str,
     version: &str,
     target: Stage,
-    promotion: &Promotion,
+    mut promotion: Promotion,
 ) -> Result<Response, Problem> {
     let actor = request.caller.actor();
-    hashed(api, name, version, target, &actor).await?;
+    let found = {
+        let mut conn = api.pool().acquire().await?;
+        registry::get(&mut conn, name, version).await?
+    };
+    let given = promotion.if_revision;
+    let hashed = hashed(api, &found, target, given, &mut promotion, &actor).await?;
+    // What the look wrote is no change that the caller could have read.
+    promotion.if_revision = given.map(|_| hashed.revision);
     let mut change = request.begin(api).await?;
-    let promoted = registry::promote(change.conn(), setup(api), name, version, target, promotion, &actor).await?;
+    let promoted = registry::promote(change.conn(), setup(api), name, version, target, &promotion, &actor)
+        .await
+        .map_err(|error| refused(&request.caller, &promotion, error))?;
     let tag = tag(&promoted.version);
     change.commit(Answer::ok(&PromotedView::from(promoted))?.tagged(tag)).await
 }
 
-/// Where the policy asks for a verified artefact, it is hashed before the promotion begins: no lock is held meanwhile.
-async fn hashed(api: &Api, name: &str, version: &str, target: Stage, actor: &Actor) -> Result<(), Problem> {
-    let found = {
+/// What the move asks for is hashed before it begins: no lock is held meanwhile. What takes longer than a request may is left to
+/// a run, and the move is refused until that has ended. Answers the version as it is then.
+async fn hashed(
+    api: &Api,
+    found: &ModelVersion,
+    target: Stage,
+    if_revision: Option<i64>,
+    promotion: &mut Promotion,
+    actor: &Actor,
+) -> Result<ModelVersion, Problem> {
+    let mut asked = {
         let mut conn = api.pool().acquire().await?;
-        let found = registry::get(&mut conn, name, version).await?;
-        if !Stage::parse(&found.stage)?.is_promotion_to(target)
-            || !registry::artefact::is_asked_for(&mut conn, setup(api), &found).await?
-        {
-            return Ok(());
-        }
-        found
+        ready::asked(&mut conn, setup(api), found, target, promotion).await?
     };
-    if super::register::readable(api, found.model_path.as_deref())? {
-        registry::artefact::verify(api.pool(), &api.app.storage, setup(api), name, version, actor).await?;
+    if asked != ready::Asked::Nothing && !super::register::readable(api, found.model_path.as_deref())? {
+        asked = ready::Asked::Nothing;
     }
-    Ok(())
+    let hashing = Hashing { pool: api.pool(), storage: &api.app.storage, setup: setup(api), most: Some(QUICK_BYTES) };
+    match ready::hash(hashing, asked, found, if_revision, actor).await? {
+        Readiness::Ready(version) => Ok(*version),
+        Readiness::TooLarge(bytes) => {
+            let run = super::register::verified_by_a_run(api, found, actor).await?;
+            promotion.unhashed = Some(Unhashed { bytes, run });
+            Ok(found.clone())
+        }
+    }
 }
 
 /// A move downwards.
@@ -184,7 +223,7 @@ pub(super) async fn demote(
     }
     let revision = Some(etag::wanted(&request.headers, current.id)?.unwrap_or(current.revision));
     let promotion = promotion(&request.caller, revision, None, request.body.reason.clone(), None)?;
-    moved(&api, &request, &name, &version, target, &promotion).await
+    moved(&api, &request, &name, &version, target, promotion).await
 }
 
 /// Why.
@@ -209,35 +248,58 @@ pub(super) async fn archive(
     request.answered_before(&api).await?;
     let revision = wanted_revision(&api, &request.headers, &name, &version).await?;
     let promotion = promotion(&request.caller, revision, None, request.body.reason.clone(), None)?;
-    moved(&api, &request, &name, &version, Stage::Archived, &promotion).await
+    moved(&api, &request, &name, &version, Stage::Archived, promotion).await
 }
 
 /// A roll-back.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RollbackRequest {
-    /// Who approves: the caller, and nobody else unless the API is open.
+    /// Who approves: the caller, and nobody else. In the open API whoever is named here; without a name asking is no approval.
     approved_by: Option<String>,
+    /// The version that is to go: rolls back only while this one is in production (412 otherwise), and so never twice.
+    from_version: Option<String>,
     /// Why.
     reason: Option<String>,
     /// Passes over the model's policy, for the reason given here. Needs the scope `admin`; people are told at once.
     break_glass: Option<String>,
 }
 
-/// Rolls back: puts the version back into production that was there before.
+/// Rolls back: puts the version back into production that was there before. Asked for again, it goes one step further back.
 #[utoipa::path(post, path = "/governance/models/{model_name}/rollback", tag = "models", request_body = Option<RollbackRequest>,
-    params(("model_name" = String, Path, description = "The model.")),
+    params(("model_name" = String, Path, description = "The model."),
+           ("If-Match" = Option<String>, Header, description = "Roll back only from this state of the version in production (412 otherwise).")),
     responses((status = 200, description = "The version that is in production now.", body = PromotedView)))]
 pub(super) async fn rollback(
     State(api): State<Api>,
     Path(name): Path<String>,
     request: Write<RollbackRequest>,
 ) -> Result<Response, Problem> {
+    request.caller.need(Scope::ModelsPromote)?;
+    request.answered_before(&api).await?;
     let body = &request.body;
-    let promotion =
+    let mut promotion =
         promotion(&request.caller, None, body.approved_by.clone(), body.reason.clone(), body.break_glass.clone())?;
+    promotion.from_version.clone_from(&body.from_version);
+    let actor = request.caller.actor();
+    let target = {
+        let mut conn = api.pool().acquire().await?;
+        if request.headers.contains_key(header::IF_MATCH) {
+            let found = registry::latest(&mut conn, &name, Some(Stage::Production), true, Order::Precedence).await;
+            let going = found.map_err(|error| match error {
+                Error::NothingInStage { .. } => etag::changed(),
+                error => error.into(),
+            })?;
+            promotion.if_revision = etag::wanted(&request.headers, going.id)?;
+            promotion.from_version.get_or_insert(going.version);
+        }
+        registry::rollback_target(&mut conn, &name, &promotion).await?
+    };
+    promotion.prepared = Some(hashed(&api, &target, Stage::Production, None, &mut promotion, &actor).await?.id);
     let mut change = request.begin(&api).await?;
-    let promoted = registry::rollback(change.conn(), setup(&api), &name, &promotion, &request.caller.actor()).await?;
+    let promoted = registry::rollback(change.conn(), setup(&api), &name, &promotion, &actor)
+        .await
+        .map_err(|error| refused(&request.caller, &promotion, error))?;
     let tag = tag(&promoted.version);
     change.commit(Answer::ok(&PromotedView::from(promoted))?.tagged(tag)).await
 }
@@ -249,6 +311,8 @@ pub(super) async fn rollback(
 pub(super) struct CheckQuery {
     /// `staging` or `production`; `production` when it is left out.
     target_stage: Option<String>,
+    /// Count the approval of this one, as the promotion would: the caller, and nobody else unless the API is open.
+    approved_by: Option<String>,
 }
 
 /// Says what a promotion would need, without promoting: every gate's answer, and the approvals that count.
@@ -265,8 +329,9 @@ pub(super) async fn check(
     caller.need(Scope::Read)?;
     let target = stage("?target_stage", query.target_stage.as_deref().unwrap_or("production"))?;
     let promotion = Promotion {
-        may_approve: caller.principal.scopes.allow(Scope::ModelsApprove)
+        may_approve: approves(&caller, query.approved_by.as_deref())
             && caller.principal.scopes.allow(Scope::ModelsPromote),
+        approved_by: named(&caller, query.approved_by)?,
         ..Promotion::default()
     };
     let mut conn = api.pool().acquire().await?;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::super::Api;
 use super::super::body::Path;
@@ -19,6 +20,7 @@ use crate::access::Scope;
 use crate::config::server::Authentication;
 use crate::db::audit::Actor;
 use crate::jobs::artefacts;
+use crate::registry::ready::QUICK_BYTES;
 use crate::registry::{self, ModelVersion, NewVersion, Stage};
 use crate::storage;
 
@@ -162,10 +164,33 @@ async fn verify_later(
     Ok(())
 }
 
-/// Hashes the artefact now, and says whether it is still the one that was registered.
+/// The run that hashes an artefact which is too large for a request.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn verified_by_a_run(api: &Api, version: &ModelVersion, actor: &Actor) -> Result<Uuid, Problem> {
+    let run = artefacts::verification_of(api.pool(), version, actor).await?;
+    run.ok_or_else(|| Problem::internal(&"a run without a window has no document"))
+}
+
+/// An artefact that a run hashes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Verifying {
+    /// The model.
+    model_name: String,
+    /// The version.
+    version: String,
+    /// How large the artefact is.
+    size_bytes: u64,
+    /// The run that hashes it; `Location` is where to follow it.
+    run_id: Uuid,
+}
+
+/// Hashes the artefact now, and says whether it is still the one that was registered. More than 1 GiB is hashed by a run.
 #[utoipa::path(post, path = "/governance/models/{model_name}/{version}/verify", tag = "models", request_body = Option<Nothing>,
     params(("model_name" = String, Path, description = "The model."), ("version" = String, Path, description = "The version.")),
-    responses((status = 200, description = "The version; `artefact_status` is what was found.", body = ModelVersion)))]
+    responses((status = 200, description = "The version; `artefact_status` is what was found.", body = ModelVersion),
+              (status = 202, description = "It is large: a run hashes it.", body = Verifying)))]
 pub(super) async fn verify(
     State(api): State<Api>,
     Path((name, version)): Path<(String, String)>,
@@ -187,6 +212,17 @@ pub(super) async fn verify(
     }
     let (pool, storage) = (api.pool(), &api.app.storage);
     let actor = request.caller.actor();
+    let extent = match &found.model_path {
+        Some(path) => registry::artefact::extent(storage, path).await?,
+        None => None,
+    };
+    if let Some(extent) = extent.filter(|extent| extent.size_bytes > QUICK_BYTES) {
+        let run_id = verified_by_a_run(&api, &found, &actor).await?;
+        let (model_name, version) = (found.model_name, found.version);
+        let answer = Verifying { model_name, version, size_bytes: extent.size_bytes, run_id };
+        let change = request.begin(&api).await?;
+        return change.commit(Answer::created(format!("/governance/runs/{run_id}"), &answer)?.accepted()).await;
+    }
     let version = registry::artefact::verify(pool, storage, setup(&api), &name, &version, &actor).await?;
     let change = request.begin(&api).await?;
     let tag = tag(&version);

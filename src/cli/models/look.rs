@@ -109,6 +109,9 @@ pub(super) struct ListArgs {
     /// Only registered by this one.
     #[arg(long, value_name = "NAME")]
     created_by: Option<String>,
+    /// The highest version first instead of the newest; of one model.
+    #[arg(long, requires = "name")]
+    by_version: bool,
     /// Deleted ones too.
     #[arg(long)]
     deleted: bool,
@@ -129,6 +132,7 @@ impl ListArgs {
             owner: self.owner,
             created_by: self.created_by,
             include_deleted: self.deleted,
+            by_version: self.by_version,
         };
         let mut conn = app.database.pool.acquire().await?;
         let (rows, next) = registry::list(&mut conn, &filter, None, self.limit).await.map_err(failure)?;

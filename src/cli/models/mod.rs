@@ -44,6 +44,7 @@ enum Command {
     /// List versions, newest first.
     #[command(after_help = "Examples:
   steward models list --stage production
+  steward models list --name flight_delay --by-version
   steward models list --name flight_delay --tag team=ops --limit 20")]
     List(look::ListArgs),
     /// Change description, owner or tags.
@@ -67,7 +68,7 @@ enum Command {
     Archive(moves::Archive),
     /// Put the version back into production that was there before.
     #[command(
-        after_help = "Examples:\n  steward models rollback flight_delay --approved-by grace --reason \"errors after the release\""
+        after_help = "Examples:\n  steward models rollback flight_delay --from 2.0.0 --approved-by grace --reason \"errors after the release\""
     )]
     Rollback(moves::Rollback),
     /// Ask whether a promotion would be allowed: every gate's answer, nothing is changed.
@@ -79,6 +80,7 @@ enum Command {
     )]
     Approve(moves::Approve),
     /// List the approvals of a version.
+    #[command(after_help = "Examples:\n  steward models approvals flight_delay 2.0.0 --output json")]
     Approvals(look::Get),
     /// Aliases: names that move from version to version.
     #[command(after_help = "Examples:
@@ -103,10 +105,6 @@ enum Command {
     #[command(after_help = "Examples:\n  steward models at flight_delay 2026-11-01T12:00:00Z")]
     At(look::At),
     /// What a model asks of a promotion: show it, set it from a file, or clear it.
-    #[command(after_help = "Examples:
-  steward models policy flight_delay
-  steward models policy flight_delay --from policy.json --by ada
-  steward models policy flight_delay --clear")]
     Policy(policy::PolicyArgs),
     /// Hash a version's artefact now.
     #[command(after_help = "Examples:\n  steward models verify flight_delay 2.0.0")]

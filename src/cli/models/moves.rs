@@ -7,7 +7,8 @@ use super::super::output::{self, Format};
 use super::{By, How, Which, failure, refused, text};
 use crate::app::App;
 use crate::db::audit::Actor;
-use crate::registry::{self, Error, Promoted, Promotion, Stage, artefact};
+use crate::registry::ready::{self, Hashing, Readiness};
+use crate::registry::{self, Error, ModelVersion, Promoted, Promotion, Stage};
 
 /// Where a promotion may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,9 +49,6 @@ struct Asking {
     /// Pass over the policy, for this reason: it is told at once.
     #[arg(long, value_name = "REASON")]
     break_glass: Option<String>,
-    /// Only if the version is at this revision.
-    #[arg(long, value_name = "NUMBER")]
-    if_revision: Option<i64>,
     #[command(flatten)]
     by: By,
     #[command(flatten)]
@@ -62,9 +60,9 @@ impl Asking {
         Promotion {
             reason: self.reason.clone(),
             break_glass: self.break_glass.clone(),
-            if_revision: self.if_revision,
             may_approve: true,
             approved_by: self.approved_by.clone(),
+            ..Promotion::default()
         }
     }
 }
@@ -77,31 +75,45 @@ pub(super) struct Promote {
     /// Where to.
     #[arg(long, value_enum)]
     to: Up,
+    /// Only if the version is at this revision.
+    #[arg(long, value_name = "NUMBER")]
+    if_revision: Option<i64>,
     #[command(flatten)]
     asking: Asking,
 }
 
 impl Promote {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<u8> {
-        let (actor, promotion) = (self.asking.by.actor(), self.asking.promotion());
-        if self.to == Up::Production && promotion.break_glass.is_none() {
-            verify_first(app, &self.which, &actor).await?;
-        }
-        transfer(app, &self.which, self.to.into(), &promotion, &actor, self.asking.how).await
+        let (actor, target) = (self.asking.by.actor(), Stage::from(self.to));
+        let mut promotion = Promotion { if_revision: self.if_revision, ..self.asking.promotion() };
+        let mut conn = app.database.pool.acquire().await?;
+        let version = registry::get(&mut conn, &self.which.name, &self.which.version).await.map_err(failure)?;
+        drop(conn);
+        let hashed = hashed(app, &version, target, &promotion, self.if_revision, &actor).await?;
+        // What the look wrote is no change that anybody could have read.
+        promotion.if_revision = self.if_revision.map(|_| hashed.revision);
+        transfer(app, &self.which, target, &promotion, &actor, self.asking.how).await
     }
 }
 
-/// A gate that wants verified bytes gets a fresh look, before any lock is taken.
-async fn verify_first(app: &App, which: &Which, actor: &Actor) -> anyhow::Result<()> {
-    let mut conn = app.database.pool.acquire().await?;
-    let version = registry::get(&mut conn, &which.name, &which.version).await.map_err(failure)?;
-    let asked = artefact::is_asked_for(&mut conn, app.registry_setup(), &version).await.map_err(failure)?;
+/// The bytes get a look before any lock is taken, however long that takes. Answers the version as it is then.
+async fn hashed(
+    app: &App,
+    version: &ModelVersion,
+    target: Stage,
+    promotion: &Promotion,
+    if_revision: Option<i64>,
+    actor: &Actor,
+) -> anyhow::Result<ModelVersion> {
+    let (pool, storage, setup) = (&app.database.pool, &app.storage, app.registry_setup());
+    let mut conn = pool.acquire().await?;
+    let asked = ready::asked(&mut conn, setup, version, target, promotion).await.map_err(failure)?;
     drop(conn);
-    if asked {
-        let (pool, setup) = (&app.database.pool, app.registry_setup());
-        artefact::verify(pool, &app.storage, setup, &which.name, &which.version, actor).await.map_err(failure)?;
+    let hashing = Hashing { pool, storage, setup, most: None };
+    match ready::hash(hashing, asked, version, if_revision, actor).await.map_err(failure)? {
+        Readiness::Ready(version) => Ok(*version),
+        Readiness::TooLarge(_) => Ok(version.clone()),
     }
-    Ok(())
 }
 
 async fn transfer(
@@ -223,13 +235,26 @@ impl Archive {
 pub(super) struct Rollback {
     /// The model.
     name: String,
+    /// Only if this version is in production: asked for twice, it is done once.
+    #[arg(long, value_name = "VERSION")]
+    from: Option<String>,
+    /// Only if the version in production is at this revision.
+    #[arg(long, value_name = "NUMBER")]
+    if_revision: Option<i64>,
     #[command(flatten)]
     asking: Asking,
 }
 
 impl Rollback {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<u8> {
-        let (actor, promotion) = (self.asking.by.actor(), self.asking.promotion());
+        let actor = self.asking.by.actor();
+        let mut promotion =
+            Promotion { if_revision: self.if_revision, from_version: self.from, ..self.asking.promotion() };
+        let mut conn = app.database.pool.acquire().await?;
+        let target = registry::rollback_target(&mut conn, &self.name, &promotion).await.map_err(failure)?;
+        drop(conn);
+        let hashed = hashed(app, &target, Stage::Production, &promotion, None, &actor).await?;
+        promotion.prepared = Some(hashed.id);
         let mut tx = app.database.pool.begin().await?;
         match registry::rollback(&mut tx, app.registry_setup(), &self.name, &promotion, &actor).await {
             Ok(done) => {

@@ -13,10 +13,22 @@ use crate::registry::{Policy, PolicyInForce, gates, policy};
 
 /// Arguments of `steward models policy`.
 #[derive(Debug, Args)]
-#[command(after_long_help = "A policy is a JSON object:
+#[command(
+    after_help = "Examples:
+  steward models policy flight_delay
+  steward models policy flight_delay --from policy.json --by ada
+  steward models policy flight_delay --clear
+A policy is a JSON object; `--help` shows one.",
+    after_long_help = "Examples:
+  steward models policy flight_delay
+  steward models policy flight_delay --from policy.json --by ada
+  steward models policy flight_delay --clear
+
+A policy is a JSON object:
   {\"approvals\": 2, \"allow_self_approval\": false, \"staging_first\": true, \"min_hours_in_staging\": 24,
    \"gates\": [{\"gate\": \"metric\", \"metric\": \"roc_auc\", \"split\": \"test\", \"min\": 0.7}, {\"gate\": \"model_card\"}]}
-`--gates` lists the gates.")]
+`--gates` lists the gates."
+)]
 pub(super) struct PolicyArgs {
     /// The model.
     #[arg(required_unless_present = "gates")]

@@ -283,6 +283,8 @@ pub(super) struct Delete {
     reason: String,
     #[command(flatten)]
     by: By,
+    #[command(flatten)]
+    how: How,
 }
 
 impl Delete {
@@ -293,7 +295,12 @@ impl Delete {
             .await
             .map_err(failure)?;
         tx.commit().await?;
-        output::say(&format!("deleted {name} {version}; its history stays, its number is never used again"));
+        match self.how.output {
+            Format::Json => output::json(&json!({ "model_name": name, "version": version, "deleted": true }))?,
+            Format::Table => {
+                output::say(&format!("deleted {name} {version}; its history stays, its number is never used again"))
+            }
+        }
         Ok(exit::FINE)
     }
 }

@@ -164,10 +164,13 @@ async fn going_down_needs_nobody() {
     let desk = Desk::new().await;
     desk.register("1.0.0").await;
     desk.promote("1.0.0", Stage::Production).await;
-    for stage in [Stage::Staging, Stage::Development, Stage::Archived, Stage::Development] {
+    for stage in [Stage::Staging, Stage::Archived] {
         desk.try_promote("1.0.0", stage, &Promotion::default(), &person("dora")).await.unwrap();
+        assert_eq!(desk.get("1.0.0").await.approved_by.as_deref(), Some("bob"), "who approved it last");
     }
-    assert_eq!(desk.get("1.0.0").await.approved_by.as_deref(), Some("bob"), "who approved it last");
+    desk.try_promote("1.0.0", Stage::Development, &Promotion::default(), &person("dora")).await.unwrap();
+    let now = desk.get("1.0.0").await;
+    assert_eq!((now.approved_by, now.promoted_at), (None, None), "nobody let it into development");
 }
 
 #[tokio::test]

@@ -48,7 +48,10 @@ async fn from_registration_to_production_and_back() {
         code(&site, &["models", "promote", MODEL, "2.0.0", "--to", "production", "--approved-by", "grace"]);
     assert_eq!((exit, err.contains("is in production already")), (2, true), "{err}");
 
-    let out = site.ok(&["models", "rollback", MODEL, "--approved-by", "grace", "--reason", "errors", "--by", "ann"]);
+    let back = ["models", "rollback", MODEL, "--approved-by", "grace", "--reason", "errors", "--by", "ann"];
+    let (exit, _, err) = code(&site, &[&back[..], &["--from", "1.0.0"]].concat());
+    assert_eq!((exit, err.contains("2.0.0 is in production, not 1.0.0")), (2, true), "{err}");
+    let out = site.ok(&[&back[..], &["--from", "2.0.0"]].concat());
     assert!(out.starts_with("flight_delay 1.0.0: archived -> production (rolled back)"), "{out}");
     let out = site.ok(&["models", "history", MODEL, "--output", "json"]);
     let history: Vec<Value> = serde_json::from_str(&out).unwrap();
@@ -58,7 +61,9 @@ async fn from_registration_to_production_and_back() {
     assert_eq!(code(&site, &["models", "at", MODEL, "2001-01-01T00:00:00Z"]).0, 1);
     site.ok(&["models", "demote", MODEL, "1.0.0", "--to", "staging"]);
     site.ok(&["models", "archive", MODEL, "1.0.0", "--reason", "old"]);
-    site.ok(&["models", "delete", MODEL, "1.0.0", "--reason", "leaks names"]);
+    let out = site.ok(&["models", "delete", MODEL, "1.0.0", "--reason", "leaks names", "--output", "json"]);
+    let deleted: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(deleted, json!({ "model_name": MODEL, "version": "1.0.0", "deleted": true }));
     let (exit, _, err) = code(&site, &["models", "get", MODEL, "1.0.0"]);
     assert_eq!((exit, err.contains("was deleted by")), (2, true), "{err}");
     assert!(site.ok(&["models", "list", "--deleted", "--tag", "team=ops"]).contains("deleted"));

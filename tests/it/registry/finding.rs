@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use registry::{ListFilter, Order};
-use steward::db::model_search::{self, Filter, Latest};
+use steward::db::model_search::{self, After, Filter, Latest};
 
 use super::*;
 
@@ -78,6 +78,15 @@ async fn lists_are_narrowed_by_every_filter_and_walked_page_by_page() {
     }
     assert_eq!(seen.len(), 7);
     assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "newest first, none twice");
+    let by_version = ListFilter { name: text(MODEL), by_version: true, ..ListFilter::default() };
+    let (rows, next) = registry::list(&mut conn, &by_version, None, 2).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.version.as_str()).collect::<Vec<_>>(), ["1.5.0", "1.4.0"]);
+    let (rows, _) = registry::list(&mut conn, &by_version, next.clone(), 1).await.unwrap();
+    assert_eq!(rows[0].version, "1.3.0");
+    let error = registry::list(&mut conn, &ListFilter::default(), next, 2).await.unwrap_err();
+    assert_eq!(pointers(&error), ["/cursor"]);
+    let error = registry::list(&mut conn, &ListFilter { name: None, ..by_version }, None, 2).await.unwrap_err();
+    assert_eq!(pointers(&error), ["/order"]);
     for limit in [0, 1001] {
         let error = registry::list(&mut conn, &ListFilter::default(), None, limit).await.unwrap_err();
         assert_eq!(pointers(&error), ["/limit"]);
@@ -145,7 +154,7 @@ async fn with_ten_thousand_versions_every_look_stays_on_indexes() {
     }
     let text = |text: &str| Some(text.to_owned());
     let base = || Filter { limit: 51, ..Filter::default() };
-    let cursor = Some((chrono::DateTime::UNIX_EPOCH, uuid::Uuid::nil()));
+    let cursor = Some(After::Row(chrono::DateTime::UNIX_EPOCH, uuid::Uuid::nil()));
     let lists: Vec<(Filter, Vec<&str>)> = vec![
         (base(), vec![]),
         (Filter { include_deleted: true, ..base() }, vec![]),
@@ -159,10 +168,10 @@ async fn with_ten_thousand_versions_every_look_stays_on_indexes() {
         (Filter { owner: text("o"), stage: text("s"), ..base() }, vec!["'staging'", "'team-7'"]),
     ];
     for (filter, literals) in lists {
-        for after in [None, cursor] {
+        for after in [None, cursor.clone()] {
             let filter = Filter { after, ..filter.clone() };
             let mut literals = literals.clone();
-            if after.is_some() {
+            if filter.after.is_some() {
                 literals.extend(["'2026-01-04T00:00:00Z'", "'00000000-0000-0000-0000-000000000000'"]);
             }
             literals.push("51");
@@ -170,5 +179,17 @@ async fn with_ten_thousand_versions_every_look_stays_on_indexes() {
             shapes += 1;
         }
     }
-    assert_eq!(shapes, 35);
+    let by_version = Filter { name: text("m"), by_version: true, ..base() };
+    let staged = Filter { stage: text("s"), ..by_version.clone() };
+    for (filter, literals) in [(by_version, vec!["'model_042'"]), (staged, vec!["'model_042'", "'staging'"])] {
+        for after in [None, Some(After::Version("50.0.0".into()))] {
+            let filter = Filter { after, ..filter.clone() };
+            let mut literals = literals.clone();
+            literals.extend(filter.after.is_some().then_some("'50.0.0'"));
+            literals.push("51");
+            stays_on_indexes(&mut conn, model_search::list_statement(&filter).sql().as_str(), &literals).await;
+            shapes += 1;
+        }
+    }
+    assert_eq!(shapes, 39);
 }

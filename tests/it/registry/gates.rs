@@ -21,6 +21,10 @@ async fn answer(desk: &Desk, version: &str) -> GateAnswer {
     answer
 }
 
+async fn rollback(desk: &Desk) -> Result<Promoted, Error> {
+    registry::rollback(&mut *desk.conn().await, desk.setup(), MODEL, &approving(), &person("bob")).await
+}
+
 async fn gate(desk: &Desk, gate: Value) {
     desk.set_policy(json!({ "approvals": 1, "gates": [gate] })).await;
 }
@@ -218,10 +222,12 @@ async fn the_artefact_gate_wants_verified_bytes_also_on_the_way_back() {
     }
     status("verified", 0).await;
     desk.promote("1.0.0", Stage::Production).await;
-    desk.promote("1.0.0", Stage::Archived).await;
+    desk.register("2.0.0").await;
+    let broken = Promotion { break_glass: Some("a test".into()), ..approving() };
+    desk.try_promote("2.0.0", Stage::Production, &broken, &person("bob")).await.unwrap();
     status("mismatch", 0).await;
-    let back = check(&desk, "1.0.0", Stage::Production).await;
-    assert!(back.rollback && !back.allowed);
+    let back = rollback(&desk).await.unwrap_err();
+    assert_eq!(back.code(), "gates_failed");
 }
 
 #[tokio::test]
@@ -250,14 +256,12 @@ async fn a_version_that_goes_back_is_not_judged_again() {
         desk.promote(version, Stage::Production).await;
     }
     desk.set_policy(json!({ "approvals": 1, "staging_first": true, "gates": [{ "gate": "model_card" }] })).await;
-    let back = check(&desk, "1.0.0", Stage::Production).await;
-    assert!(back.rollback && back.allowed && back.gates.is_empty());
-    assert_eq!(back.demotes.as_deref(), Some("2.0.0"));
-    // One that was archived and never in production is not coming back.
-    desk.register("3.0.0").await;
-    desk.promote("3.0.0", Stage::Archived).await;
-    let never = check(&desk, "3.0.0", Stage::Production).await;
-    assert!(!never.rollback && !never.allowed);
+    // By an ordinary promotion it is.
+    let again = check(&desk, "1.0.0", Stage::Production).await;
+    assert!(!again.rollback && !again.allowed && again.gates.len() == 2);
+    let back = rollback(&desk).await.unwrap();
+    assert!(back.rollback && back.gates.is_empty());
+    assert_eq!(back.demoted.unwrap().version, "2.0.0");
 }
 
 #[tokio::test]

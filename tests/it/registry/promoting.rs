@@ -56,18 +56,8 @@ async fn every_stage_leads_to_every_other_and_the_history_has_no_gap() {
     }
     let trail: Vec<String> = desk.trail().await.into_iter().skip(1).map(|(action, _)| action).collect();
     let expected = [
-        "promoted",
-        "promoted",
-        "archived",
-        "restored",
-        "promoted",
-        "demoted",
-        "archived",
-        "promoted",
-        "demoted",
-        "archived",
-        "rolled_back",
-        "demoted",
+        "promoted", "promoted", "archived", "restored", "promoted", "demoted", "archived", "promoted", "demoted",
+        "archived", "promoted", "demoted",
     ];
     assert_eq!(trail, expected.map(|verb| format!("model.{verb}")));
 }
@@ -128,7 +118,7 @@ async fn a_clock_that_was_put_back_makes_no_period_overlap() {
 }
 
 #[tokio::test]
-async fn a_rollback_puts_the_version_before_back_and_twice_returns() {
+async fn a_rollback_puts_the_version_before_back_and_twice_does_not_undo_it() {
     let desk = Desk::new().await;
     for version in ["1.0.0", "2.0.0"] {
         desk.register(version).await;
@@ -150,7 +140,45 @@ async fn a_rollback_puts_the_version_before_back_and_twice_returns() {
         (&detail["decision"]["rollback"], &detail["reason"]),
         (&json!(true), &json!("errors after the release"))
     );
-    assert_eq!(rollback().await.version.version, "2.0.0");
+    let mut conn = desk.conn().await;
+    let error = registry::rollback(&mut conn, desk.setup(), MODEL, &approving(), &person("bob")).await.unwrap_err();
+    assert_eq!(error.code(), "nothing_to_roll_back_to", "2.0.0 was taken out");
+}
+
+#[tokio::test]
+async fn a_rollback_passes_over_what_is_deleted_and_what_broke_the_glass_on_its_way_back() {
+    let desk = Desk::new().await;
+    let broken = Promotion { break_glass: Some("a test".into()), ..approving() };
+    for version in ["1.0.0", "2.0.0", "3.0.0", "4.0.0"] {
+        desk.register(version).await;
+        desk.try_promote(version, Stage::Production, &broken, &person("bob")).await.unwrap();
+    }
+    let mut conn = desk.conn().await;
+    registry::delete(&mut conn, desk.setup(), MODEL, "3.0.0", "a mistake", None, &person("root")).await.unwrap();
+    let mut back = async || {
+        let done = registry::rollback(&mut conn, desk.setup(), MODEL, &broken, &person("bob")).await;
+        done.map(|done| (done.version.version, done.rollback)).map_err(|error| error.code())
+    };
+    assert_eq!(back().await, Ok(("2.0.0".to_owned(), true)));
+    assert_eq!(back().await, Ok(("1.0.0".to_owned(), true)));
+    assert_eq!(back().await, Err("nothing_to_roll_back_to"));
+}
+
+#[tokio::test]
+async fn a_rollback_brings_back_what_was_made_ready_or_nothing() {
+    let desk = Desk::new().await;
+    let mut versions = Vec::new();
+    for version in ["1.0.0", "2.0.0"] {
+        versions.push(desk.register(version).await);
+        desk.promote(version, Stage::Production).await;
+    }
+    let mut conn = desk.conn().await;
+    let asked = Promotion { prepared: Some(versions[1].id), ..approving() };
+    let error = registry::rollback(&mut conn, desk.setup(), MODEL, &asked, &person("bob")).await.unwrap_err();
+    assert_eq!(error.code(), "revision_mismatch");
+    let asked = Promotion { prepared: Some(versions[0].id), ..approving() };
+    let done = registry::rollback(&mut conn, desk.setup(), MODEL, &asked, &person("bob")).await.unwrap();
+    assert_eq!(done.version.version, "1.0.0");
 }
 
 #[tokio::test]
