@@ -23,6 +23,9 @@ pub enum Needs {
     Scores,
 }
 
+/// Labels, and the score of each model for the same rows.
+pub type Scored<'a> = (&'a [bool], &'a [f64], &'a [f64]);
+
 impl Needs {
     /// Whether two arms with rows of their own can suffice, as in live traffic, where every row sees one model only.
     pub fn is_met_by_separate_rows(self) -> bool {
@@ -167,7 +170,7 @@ impl Arms {
     ///
     /// # Errors
     /// [`Undefined::NeedsScores`] when there are none.
-    pub fn scores(&self) -> Result<(&[bool], &[f64], &[f64]), Undefined> {
+    pub fn scores(&self) -> Result<Scored<'_>, Undefined> {
         match &self.data {
             Data::Scores { labels, a, b } => Ok((labels, a, b)),
             _ => Err(Undefined::NeedsScores),

@@ -34,7 +34,7 @@ mod warnings;
 
 use std::fmt;
 
-pub use arms::{Arms, Needs, Share};
+pub use arms::{Arms, Needs, Scored, Share};
 pub use assignment::{bucket, sees_b};
 pub use bootstrap_distribution::Bootstrap;
 pub use boundary::{Boundary, Spending, boundaries, crossing_chance, obrien_fleming_constant, pocock_constant};

@@ -2,7 +2,8 @@
 //!
 //! Handlers ask for their scope themselves; this table lets the same question be asked before a body is received and parsed, so that
 //! who may not do a thing learns only that. A test holds it against the routes. Deliberately absent: reads, whose requests have
-//! no body, and what depends on the body (a submitted document that writes metrics needs `metrics:write` too).
+//! no body, and what depends on the body (a submitted document that writes metrics needs `metrics:write` too, and so does an
+//! assignment that is noted).
 
 use axum::http::Method;
 
@@ -11,8 +12,11 @@ use crate::access::Scope;
 /// Method, path below `/governance`, scope.
 const WRITES: &[(&str, &str, Scope)] = &[
     ("POST", "/ab-tests", Scope::MetricsWrite),
+    ("POST", "/ab-tests/{test_id}/assign", Scope::Read),
     ("POST", "/ab-tests/{test_id}/cancel", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/conclude", Scope::MetricsWrite),
+    ("POST", "/ab-tests/{test_id}/evaluate", Scope::MetricsWrite),
+    ("POST", "/ab-tests/{test_id}/observations", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/pause", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/results", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/resume", Scope::MetricsWrite),
@@ -40,6 +44,7 @@ const WRITES: &[(&str, &str, Scope)] = &[
     ("POST", "/models/{model_name}/{version}/metrics/batch", Scope::MetricsWrite),
     ("POST", "/models/{model_name}/{version}/metrics/evaluate-classification", Scope::MetricsWrite),
     ("POST", "/models/{model_name}/{version}/metrics/evaluate-regression", Scope::MetricsWrite),
+    ("POST", "/models/{model_name}/{version}/profile", Scope::ModelsRegister),
     ("POST", "/models/{model_name}/{version}/promote", Scope::ModelsPromote),
     ("POST", "/models/{model_name}/{version}/verify", Scope::ModelsRegister),
     ("POST", "/runs", Scope::JobsSubmit),

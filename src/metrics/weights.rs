@@ -111,7 +111,7 @@ pub(super) fn wilson_of(part: f64, whole: f64, effective: f64) -> Option<Interva
 /// `value` give or take `half`; `None` when that is nothing or no number.
 pub(super) fn around(value: f64, half: f64) -> Option<Interval> {
     (half > 0.0 && half.is_finite() && value.is_finite())
-        .then(|| Interval { low: value - half, high: value + half })
+        .then_some(Interval { low: value - half, high: value + half })
         .filter(|interval| interval.low.is_finite() && interval.high.is_finite())
 }
 
