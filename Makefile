@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench doc sqlx postgres check-api
+.PHONY: help demo test test-slow lint fmt bench doc sqlx postgres check-api
 
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 DENY    := $(shell command -v cargo-deny 2>/dev/null)
@@ -22,6 +22,13 @@ else
 	cargo test
 endif
 
+test-slow: ## Play thousands of A/B tests with fixed seeds: the evidence in docs/ab-testing-evidence.md (takes minutes)
+ifdef NEXTEST
+	cargo nextest run --profile slow --run-ignored only -E 'test(/ab_simulations::/)'
+else
+	cargo test --test it -- --ignored ab_simulations::
+endif
+
 lint: ## Formatting, clippy, and licences and advisories where cargo-deny is installed
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
@@ -34,9 +41,10 @@ endif
 fmt: ## Format the code
 	cargo fmt
 
-bench: postgres ## Compare with pyarrow, scipy and MLflow on this machine (takes minutes; close other programs)
+bench: postgres ## Compare with pyarrow, scipy, statsmodels and MLflow on this machine (takes minutes; close other programs)
 	cargo build --release
 	benches/drift.sh
+	benches/ab.sh
 	benches/latest.sh
 	benches/promotion_race.sh
 

@@ -1,34 +1,83 @@
 //! A/B tests between two model versions: is B better than A, by enough, and can the data be trusted?
 //!
-//! May use: `stats`. No I/O, no clock, no async, no randomness; a look is a pure function of the plan, both arms' moments and which
+//! May use: `stats`. No I/O, no clock, no async; chance comes from a seed. A look is a pure function of the plan, the arms and which
 //! look it is. Directions: every difference is B - A; a relative improvement is a percentage that is positive when B is better.
 //! What holds:
 //! * Significance fails closed: without enough rows, with the wrong sample ratio or without variance nothing is significant.
 //! * The interval of the relative improvement (Fieller's) and the p-value agree.
-//! * Looking again costs: see [`Looks`].
+//! * Looking again costs: see [`Looks`]. All looks together find what is not there no more often than the level says.
 //!
-//! A statistical test is one file and one line in [`ALL`]. Deliberately absent: where rows come from, who is assigned to which arm,
-//! and group-sequential boundaries, which will replace Bonferroni's here.
+//! A statistical test is one file in `methods` and one line in [`ALL`]. Deliberately absent: where rows come from, and when to look.
 
+mod advice;
+mod arms;
+mod assignment;
+mod bootstrap_distribution;
+mod boundary;
+mod comparison;
+mod confidence_sequence;
 mod decision;
+mod effect;
+mod evaluation;
+mod guardrail;
 mod improvement;
+mod looks;
+mod margin;
+mod methods;
+mod plan;
+mod posterior;
+mod power;
 mod sample_ratio;
 mod sentence;
-mod t_test;
+mod units;
+mod warnings;
 
 use std::fmt;
 
-use serde::Serialize;
-
-pub use decision::{Decision, Evaluation, Looks, Plan, SampleRatioPolicy, ThresholdMode, Winner, evaluate};
-pub use improvement::{Improvement, improvement, meets_threshold};
+pub use arms::{Arms, Needs, Share};
+pub use assignment::{bucket, sees_b};
+pub use bootstrap_distribution::Bootstrap;
+pub use boundary::{Boundary, Spending, boundaries, crossing_chance, obrien_fleming_constant, pocock_constant};
+pub use comparison::{Comparison, Undefined};
+pub use confidence_sequence::{ConfidenceSequence, Monitored, Msprt, SequenceLook, monitor, msprt, tuned_rows};
+pub use decision::{Decision, Winner};
+pub use effect::{EffectSize, cliffs_delta, effect_size, hedges_correction};
+pub use evaluation::{Circumstances, Evaluation, evaluate, evaluate_under};
+pub use guardrail::{Guardrail, GuardrailResult, GuardrailRule, Secondary, secondary_metrics};
+pub use improvement::{Improvement, Ratio, improvement, meets_threshold};
+pub use looks::{Looks, planned_level};
+pub use margin::{Equivalence, MarginTest, beyond_margin, equivalence};
+pub use methods::{
+    AlwaysValid, Bayesian, BootstrapTest, ChiSquare, DeLong, DeLongTest, FisherExact, GroupSequential, MannWhitneyTest,
+    McNemar, McNemarTest, PairedTTest, Permutation, PermutationTest, ProportionsZTest, StudentTTest, TTest,
+    WilcoxonSignedRank, newcombe, permutation, student, welch,
+};
+pub use plan::{LONGEST_DAYS, Monitoring, Plan, SampleRatioPolicy, ThresholdMode};
+pub use posterior::{BetaBinomial, Posterior};
+pub use power::{
+    Outlook, PlannedRows, ShareRows, Sides, detectable_improvement, share_rows, t_test_power, t_test_rows,
+};
 pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
-pub use t_test::{TTest, welch};
-
-use crate::stats::{Moments, Tail};
+pub use units::{Cuped, cuped, in_both_arms, linearised, unit_means, unit_sums};
 
 /// Every statistical test, the default first.
-pub static ALL: &[&dyn Test] = &[&t_test::TTest];
+pub static ALL: &[&dyn Test] = &[
+    &TTest,
+    &StudentTTest,
+    &PairedTTest,
+    &MannWhitneyTest,
+    &WilcoxonSignedRank,
+    &ProportionsZTest,
+    &ChiSquare,
+    &FisherExact,
+    &McNemarTest,
+    &DeLongTest,
+    &BootstrapTest,
+    &PermutationTest,
+    &GroupSequential,
+    &AlwaysValid,
+    &Bayesian,
+];
 
 /// A way to tell whether two arms differ. The texts are the documentation.
 pub trait Test: Sync + fmt::Debug {
@@ -40,11 +89,26 @@ pub trait Test: Sync + fmt::Debug {
     fn summary(&self) -> &'static str;
     /// Citation with DOI.
     fn reference(&self) -> &'static str;
-    /// Compares the arms; the interval is at `1 - alpha`.
+    /// What it needs to know of the arms.
+    fn needs(&self) -> Needs;
+    /// The rule for repeated looks that goes with the test whatever the plan says; `None` leaves it to the plan.
+    fn monitoring(&self) -> Option<Monitoring> {
+        None
+    }
+    /// Compares the arms.
     ///
     /// # Errors
-    /// When the comparison is undefined for these arms.
-    fn compare(&self, a: &Moments, b: &Moments, alpha: f64) -> Result<Comparison, Undefined>;
+    /// When the comparison is undefined for these arms, or they do not hold what it needs.
+    fn compare(&self, arms: &Arms, question: &Question) -> Result<Comparison, Undefined>;
+}
+
+/// How a comparison is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Question {
+    /// The interval is at `1 - alpha`.
+    pub alpha: f64,
+    /// Seed of tests that resample.
+    pub seed: u64,
 }
 
 /// The test of that name.
@@ -52,45 +116,16 @@ pub fn test(name: &str) -> Option<&'static dyn Test> {
     ALL.iter().copied().find(|test| test.name() == name)
 }
 
-/// What a test found about B - A.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
-    /// B - A, in the metric's unit.
-    pub difference: f64,
-    /// Its standard error.
-    pub standard_error: f64,
-    /// Lower end of its interval.
-    pub low: f64,
-    /// Upper end of its interval.
-    pub high: f64,
-    /// The test statistic, with the sign of the difference.
-    pub statistic: f64,
-    /// Its degrees of freedom.
-    pub degrees_of_freedom: f64,
-    /// The critical value of the interval.
-    pub critical: f64,
-    /// Two-sided p-value.
-    pub p_value: Tail,
-    /// One-sided p-value of "B is larger".
-    pub p_greater: Tail,
-    /// One-sided p-value of "B is smaller".
-    pub p_less: Tail,
+/// The test that somebody may have meant by `name`; `None` when none is close.
+pub fn likely_test(name: &str) -> Option<&'static str> {
+    let similarity = |test: &&dyn Test| strsim::jaro_winkler(&name.to_lowercase().replace('-', "_"), test.name());
+    let best = ALL.iter().copied().max_by(|x, y| similarity(x).total_cmp(&similarity(y)))?;
+    (similarity(&best) > 0.7).then(|| best.name())
 }
 
-/// Why two arms cannot be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
-#[serde(rename_all = "snake_case")]
-pub enum Undefined {
-    /// An arm has fewer than two rows.
-    #[error("insufficient_data")]
-    InsufficientData,
-    /// Both arms are constant, so no difference can be weighed against noise.
-    #[error("zero_variance")]
-    ZeroVariance,
-    /// The numbers are so large that the result is none.
-    #[error("not_finite")]
-    NotFinite,
-}
-
+#[cfg(test)]
+mod boundary_tests;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -35,10 +35,9 @@ impl Evaluation {
     /// What was decided and why, for people: one sentence.
     ///
     /// ```
-    /// use steward::ab::{Looks, Plan, evaluate};
-    /// use steward::stats::Moments;
-    /// let arm = |ones: usize| Moments::of(&(0..1000).map(|i| f64::from(u8::from(i < ones))).collect::<Vec<_>>());
-    /// let evaluation = evaluate(&Plan::default(), &arm(500), &arm(575), Looks::ONCE);
+    /// use steward::ab::{Arms, Looks, Plan, Share, evaluate};
+    /// let share = |successes| Share { successes, rows: 1000 };
+    /// let evaluation = evaluate(&Plan::default(), &Arms::of_shares(share(500), share(575)), Looks::ONCE);
     /// assert_eq!(evaluation.sentence(), "B is better by 15.0 % (p 0.00076), which reaches the threshold.");
     /// ```
     #[must_use]
@@ -52,7 +51,12 @@ impl Evaluation {
             }
         };
         let shared = self.level.filter(|level| *level < 0.05);
-        let level = shared.map_or_else(String::new, |level| format!(", held against {level:.4}"));
+        let level = match shared {
+            Some(level) if level < 1e-12 => ", too early to find anything".to_owned(),
+            Some(level) if level < 1e-3 => format!(", held against {level:.1e}"),
+            Some(level) => format!(", held against {level:.4}"),
+            None => String::new(),
+        };
         match self.reason {
             "unknown_variants" => {
                 "There are rows that belong to neither variant; name them or filter them out.".to_owned()
@@ -78,6 +82,21 @@ impl Evaluation {
             "significant_and_meets_threshold" => {
                 format!("B is better by {size} (p {p}{level}), which reaches the threshold.")
             }
+            "below_min_duration" => format!("The test has not run as long as was agreed; so far p is {p} with {rows}."),
+            "guardrail_failed" => {
+                format!("B is better by {size} (p {p}{level}), but a guardrail failed: people have to decide.")
+            }
+            "cannot_reach_threshold" => {
+                "Even the upper end of the interval is less than the threshold asks for, so B is not worth waiting for."
+                    .to_owned()
+            }
+            "needs_rows" => "The test needs the rows of both arms, not only their summaries.".to_owned(),
+            "needs_pairs" => {
+                "The test compares two models on the same rows, and the arms have rows of their own.".to_owned()
+            }
+            "needs_outcomes_of_0_or_1" => "The test compares shares, and some outcomes are neither 0 nor 1.".to_owned(),
+            "needs_labels_and_scores" => "The test needs labels and both models' scores of the same rows.".to_owned(),
+            "one_class" => "All labels are of one class, so scores cannot be compared by them.".to_owned(),
             "below_success_threshold" => {
                 format!("B is better by {size} (p {p}), which is less than the threshold asks for.")
             }

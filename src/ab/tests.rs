@@ -3,14 +3,20 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::stats::Moments;
 
 /// `ones` ones among `rows` rows.
 fn share(ones: usize, rows: usize) -> Moments {
     Moments::of(&(0..rows).map(|i| f64::from(u8::from(i < ones))).collect::<Vec<_>>())
 }
 
+/// A look at arms of which only the moments are known.
+fn at(plan: &Plan, a: &Moments, b: &Moments, looks: Looks) -> Evaluation {
+    evaluate(plan, &Arms::of_moments(*a, *b), looks)
+}
+
 fn once(a: &Moments, b: &Moments) -> Evaluation {
-    evaluate(&Plan::default(), a, b, Looks::ONCE)
+    at(&Plan::default(), a, b, Looks::ONCE)
 }
 
 fn look(look: u32, planned: Option<u32>, is_final: bool) -> Looks {
@@ -38,7 +44,7 @@ fn line_2_too_few_rows() {
     assert_eq!(verdict(&few), ("CONTINUE", "below_min_samples"));
     assert!(!few.is_significant && few.p_value.unwrap() < 1e-10, "reported, and not significant");
     let plan = Plan { min_samples: 0, ..Plan::default() };
-    assert_eq!(verdict(&evaluate(&plan, &share(1, 1), &share(1, 3), Looks::ONCE)), ("CONTINUE", "below_min_samples"));
+    assert_eq!(verdict(&at(&plan, &share(1, 1), &share(1, 3), Looks::ONCE)), ("CONTINUE", "below_min_samples"));
 }
 
 #[test]
@@ -47,7 +53,7 @@ fn line_3_sample_ratio_mismatch() {
     assert_eq!(verdict(&blocked), ("INVALID_SRM", "sample_ratio_mismatch"));
     assert!(!blocked.is_significant && blocked.sample_ratio_mismatch);
     let plan = Plan { sample_ratio_policy: SampleRatioPolicy::Warn, ..Plan::default() };
-    let warned = evaluate(&plan, &share(500, 1000), &share(690, 1200), Looks::ONCE);
+    let warned = at(&plan, &share(500, 1000), &share(690, 1200), Looks::ONCE);
     assert_eq!((warned.decision, warned.warnings.len()), (Decision::ShipB, 1));
 }
 
@@ -68,7 +74,7 @@ fn line_5_significantly_worse_in_either_direction() {
     let worse = once(&good, &bad);
     assert_eq!((verdict(&worse), worse.winner), (("KEEP_A", "treatment_significantly_worse"), Some(Winner::A)));
     let plan = Plan { lower_is_better: true, ..Plan::default() };
-    let higher_latency = evaluate(&plan, &bad, &good, Looks::ONCE);
+    let higher_latency = at(&plan, &bad, &good, Looks::ONCE);
     assert_eq!(verdict(&higher_latency), ("KEEP_A", "treatment_significantly_worse"));
     assert!(higher_latency.relative_improvement.unwrap() < 0.0);
 }
@@ -85,9 +91,9 @@ fn line_7_significant_better_and_at_the_bar() {
     let result = once(&share(500, 1000), &share(575, 1000));
     assert_eq!((verdict(&result), result.winner), (("SHIP_B", "significant_and_meets_threshold"), Some(Winner::B)));
     let superior = Plan { threshold_mode: ThresholdMode::Superiority, ..Plan::default() };
-    assert_eq!(evaluate(&superior, &share(500, 1000), &share(575, 1000), Looks::ONCE).meets_threshold, Some(true));
+    assert_eq!(at(&superior, &share(500, 1000), &share(575, 1000), Looks::ONCE).meets_threshold, Some(true));
     let bar = Plan { success_threshold: 0.1, ..superior };
-    let below = evaluate(&bar, &share(500, 1000), &share(575, 1000), Looks::ONCE);
+    let below = at(&bar, &share(500, 1000), &share(575, 1000), Looks::ONCE);
     assert_eq!(verdict(&below), ("KEEP_A", "below_success_threshold"));
 }
 
@@ -95,41 +101,151 @@ fn line_7_significant_better_and_at_the_bar() {
 fn line_9_better_but_below_the_bar() {
     let arm = |shift: f64| Moments::of(&(0..2000).map(|i| f64::from(i % 7) + 100.0 + shift).collect::<Vec<_>>());
     assert_eq!(verdict(&once(&arm(0.0), &arm(1.0))), ("KEEP_A", "below_success_threshold"));
-    let early = evaluate(&Plan::default(), &arm(0.0), &arm(1.0), look(1, Some(2), false));
-    assert_eq!(verdict(&early), ("CONTINUE", "below_success_threshold"));
+    // Significant early, and it may still reach the bar.
+    let wide = |shift: f64| Moments::of(&(0..2000).map(|i| f64::from(i % 41) + 80.0 + shift).collect::<Vec<_>>());
+    let early = at(&Plan::default(), &wide(0.0), &wide(1.5), look(3, Some(4), false));
+    assert_eq!((verdict(&early), early.is_significant), (("CONTINUE", "below_success_threshold"), true));
 }
 
 #[test]
 fn lines_11_and_12_not_significant() {
     let (a, b) = (share(500, 1000), share(515, 1000));
     assert_eq!(verdict(&once(&a, &b)), ("INCONCLUSIVE", "not_significant"));
-    assert_eq!(verdict(&evaluate(&Plan::default(), &a, &b, look(1, Some(4), false))), ("CONTINUE", "not_significant"));
+    assert_eq!(verdict(&at(&Plan::default(), &a, &b, look(1, Some(4), false))), ("CONTINUE", "not_significant"));
 }
 
 #[test]
 fn repeated_looks_pay_for_each_other() {
-    // p is 0.0017: significant once, also as one of 28 looks at 0.05/28 = 0.00179, not as one of 40.
-    let (a, b) = (share(500, 1000), share(570, 1000));
-    let at = |looks| evaluate(&Plan::default(), &a, &b, looks);
-    assert!(at(look(3, Some(28), false)).is_significant);
-    assert!(!at(look(3, Some(40), false)).is_significant);
-    assert_eq!(at(look(3, Some(40), false)).level, Some(0.05 / 40.0));
-    let unplanned = at(look(2, None, false));
-    assert_eq!((verdict(&unplanned), unplanned.is_significant), (("CONTINUE", "unplanned_look"), false));
-    assert!(unplanned.warnings[0].starts_with("look 2 of a test without planned looks"));
-    assert_eq!(at(look(2, None, true)).decision, Decision::ShipB, "an explicit verdict, with a warning");
-    assert!(!at(look(41, Some(40), false)).is_significant);
-    let beyond = at(look(41, Some(40), true));
+    // p is 0.0036: significant once, also at the third of four looks (0.0184), not at the third of 28 (1e-9).
+    let (a, b) = (share(500, 1000), share(565, 1000));
+    let of = |looks| at(&Plan::default(), &a, &b, looks);
+    assert!(of(look(3, Some(4), false)).is_significant);
+    let early = of(look(3, Some(28), false));
+    assert!(!early.is_significant && early.level.unwrap() < 1e-9, "{early:?}");
+    assert_eq!(early.level, Some(planned_level(3, 28, 0.05)));
+    // Without a plan the looks are held against a confidence sequence, whatever their number.
+    let unplanned = of(look(2, None, false));
+    assert!((verdict(&unplanned), unplanned.is_significant) == (("CONTINUE", "not_significant"), false));
+    let plain = of(Looks::ONCE);
+    assert!(unplanned.p_value.unwrap() > plain.p_value.unwrap() && unplanned.level == Some(0.05));
+    let asked = of(look(2, None, true));
+    assert_eq!(asked.decision, Decision::ShipB, "an explicit verdict, with a warning");
+    assert!(asked.warnings[0].starts_with("look 2 of a test without planned looks"));
+    assert!(!of(look(41, Some(40), false)).is_significant);
+    let beyond = of(look(41, Some(40), true));
     assert_eq!((verdict(&beyond), beyond.is_significant), (("INCONCLUSIVE", "unplanned_look"), false));
     assert_eq!(beyond.level, None, "there is no level left to hold it against");
-    let glance = at(Looks::GLANCE);
+    let glance = of(Looks::GLANCE);
     assert_eq!((verdict(&glance), glance.is_significant, glance.level), (("CONTINUE", "unplanned_look"), false, None));
+}
+
+#[test]
+fn the_rule_follows_the_test_and_the_plan() {
+    let (a, b) = (share(500, 1000), share(565, 1000));
+    let of = |test: &str, monitoring, looks| {
+        at(&Plan { test: super::test(test).unwrap(), monitoring, ..Plan::default() }, &a, &b, looks)
+    };
+    let silent = of("group_sequential", Monitoring::Auto, look(1, None, false));
+    assert_eq!(verdict(&silent), ("CONTINUE", "unplanned_look"), "there is no plan to spend by");
+    let sequence = of("always_valid", Monitoring::Auto, look(3, Some(4), false));
+    assert!(
+        !sequence.is_significant && sequence.level == Some(0.05),
+        "valid at every look, so planned ones too: {sequence:?}"
+    );
+    let reporting = of("t_test", Monitoring::Horizon, look(3, Some(4), false));
+    assert_eq!((verdict(&reporting), reporting.level), (("CONTINUE", "unplanned_look"), None));
+    assert_eq!(of("t_test", Monitoring::Horizon, look(4, Some(4), true)).decision, Decision::ShipB);
+    // A test without a standard error has no confidence sequence.
+    let rows = |ones: usize| (0..1000).map(|i| f64::from(u8::from(i < ones))).collect::<Vec<_>>();
+    let plan = Plan { test: &MannWhitneyTest, ..Plan::default() };
+    let ranks = evaluate(&plan, &Arms::of_values(&rows(500), &rows(600)), look(1, None, false));
+    assert_eq!((verdict(&ranks), ranks.is_significant), (("CONTINUE", "unplanned_look"), false));
+    assert!(ranks.warnings[0].starts_with("mann_whitney has no standard error"), "{:?}", ranks.warnings);
+}
+
+#[test]
+fn real_shares_of_the_information_replace_equal_ones() {
+    let (a, b) = (share(500, 1000), share(570, 1000));
+    let fractions = [0.1, 0.9];
+    let circumstances = Circumstances { fractions: Some(&fractions), ..Circumstances::default() };
+    let arms = Arms::of_moments(a, b);
+    let found = evaluate_under(&Plan::default(), &arms, look(2, Some(4), false), &circumstances);
+    let level = boundaries(&fractions, 0.05, Spending::OBrienFleming)[1].level;
+    assert_eq!(found.level, Some(level));
+    assert!(found.is_significant && level > planned_level(2, 4, 0.05));
+}
+
+#[test]
+fn line_2_too_short() {
+    let circumstances = Circumstances { below_min_duration: true, ..Circumstances::default() };
+    let arms = Arms::of_moments(share(500, 1000), share(575, 1000));
+    let early = evaluate_under(&Plan::default(), &arms, Looks::ONCE, &circumstances);
+    assert_eq!((verdict(&early), early.is_significant), (("CONTINUE", "below_min_duration"), false));
+}
+
+#[test]
+fn line_3_counts_the_units_that_were_assigned() {
+    let circumstances = Circumstances { assigned: Some([10_000, 11_000]), ..Circumstances::default() };
+    let arms = Arms::of_moments(share(500, 1000), share(575, 1000));
+    let found = evaluate_under(&Plan::default(), &arms, Looks::ONCE, &circumstances);
+    assert_eq!(verdict(&found), ("INVALID_SRM", "sample_ratio_mismatch"));
+    assert!(found.warnings[0].starts_with("arms have 10000 and 11000 assigned rows"), "{:?}", found.warnings);
+}
+
+#[test]
+fn line_8_a_failed_guardrail_asks_people() {
+    let guardrail = |rule| Guardrail { name: "latency_ms".to_owned(), rule, lower_is_better: true };
+    let latency = |mean: f64| Moments::from_summary(1000, mean, 400.0).unwrap();
+    let (same, slower) =
+        (Arms::of_moments(latency(200.0), latency(200.5)), Arms::of_moments(latency(200.0), latency(205.0)));
+    let no_harm = guardrail(GuardrailRule::NoHarm);
+    let inside = guardrail(GuardrailRule::NonInferiority(0.02));
+    assert!(no_harm.judge(&same, 0.05).passes && inside.judge(&same, 0.05).passes);
+    let failed = no_harm.judge(&slower, 0.05);
+    assert!(!failed.passes && !inside.judge(&slower, 0.05).passes && failed.p_value.unwrap() < 1e-6);
+    let constant = |mean| Moments::from_summary(100, mean, 0.0).unwrap();
+    let worse = no_harm.judge(&Arms::of_moments(constant(1.0), constant(2.0)), 0.05);
+    assert!(!worse.passes && worse.reason == Some("zero_variance"));
+    assert!(no_harm.judge(&Arms::of_moments(constant(1.0), constant(1.0)), 0.05).passes);
+    assert!(!no_harm.judge(&Arms::of_moments(Moments::new(), constant(1.0)), 0.05).passes, "nothing known is no pass");
+
+    let results = [no_harm.judge(&same, 0.05), failed];
+    let circumstances = Circumstances { guardrails: &results, ..Circumstances::default() };
+    let arms = Arms::of_moments(share(500, 1000), share(575, 1000));
+    let found = evaluate_under(&Plan::default(), &arms, Looks::ONCE, &circumstances);
+    assert_eq!((verdict(&found), found.winner), (("REVIEW", "guardrail_failed"), None));
+    assert_eq!(found.warnings, ["guardrail latency_ms failed"]);
+    assert!(found.sentence().contains("people have to decide"), "{}", found.sentence());
+}
+
+#[test]
+fn line_10_not_worth_waiting_for() {
+    // The upper end of the interval at look 20 of 28 is 1 %, the bar is 2 %.
+    let arm = |shift: f64| Moments::of(&(0..20_000).map(|i| f64::from(i % 7) + 100.0 + shift).collect::<Vec<_>>());
+    let (a, b) = (arm(0.0), arm(0.01));
+    let found = at(&Plan::default(), &a, &b, look(20, Some(28), false));
+    assert_eq!(
+        (verdict(&found), found.winner, found.is_significant),
+        (("KEEP_A", "cannot_reach_threshold"), None, false)
+    );
+    assert_eq!(verdict(&at(&Plan::default(), &a, &b, look(20, None, false))).0, "KEEP_A", "by the confidence sequence");
+    assert_eq!(verdict(&once(&a, &b)), ("INCONCLUSIVE", "not_significant"), "a single look has no sequential bound");
+    assert_eq!(verdict(&at(&Plan::default(), &a, &b, Looks::GLANCE)), ("CONTINUE", "unplanned_look"));
+}
+
+#[test]
+fn secondary_metrics_are_adjusted_for_each_other() {
+    let metrics = [("a", 0.01), ("b", 0.04), ("c", 0.03)].map(|(name, p)| (name.to_owned(), p));
+    let adjusted: Vec<f64> = secondary_metrics(&metrics, 0.05).iter().map(|m| m.adjusted_p_value).collect();
+    assert_eq!(adjusted, [0.03, 0.06, 0.06]);
+    let significant: Vec<bool> = secondary_metrics(&metrics, 0.05).iter().map(|m| m.is_significant).collect();
+    assert_eq!(significant, [true, false, false]);
 }
 
 #[test]
 fn wider_intervals_go_with_stricter_levels() {
     let (a, b) = (share(500, 1000), share(570, 1000));
-    let planned = evaluate(&Plan::default(), &a, &b, look(1, Some(40), true));
+    let planned = at(&Plan::default(), &a, &b, look(1, Some(40), true));
     assert!(
         !planned.is_significant
             && planned.difference_low.unwrap() < 0.0
@@ -163,9 +279,9 @@ proptest! {
         let (forward, backward) = (welch(&a, &b, 0.05).unwrap(), welch(&b, &a, 0.05).unwrap());
         prop_assert!((forward.statistic + backward.statistic).abs() <= 1e-12 * forward.statistic.abs().max(1e-6));
         prop_assert!((forward.p_value.ln() - backward.p_value.ln()).abs() < 1e-9);
-        prop_assert!((forward.low + backward.high).abs() < 1e-9);
+        prop_assert!((forward.low.unwrap() + backward.high.unwrap()).abs() < 1e-9);
         prop_assert!((forward.p_greater.p() + forward.p_less.p() - 1.0).abs() < 1e-12);
-        prop_assert_eq!(forward.low > 0.0 || forward.high < 0.0, forward.p_value.p() < 0.05);
+        prop_assert_eq!(forward.low.unwrap() > 0.0 || forward.high.unwrap() < 0.0, forward.p_value.p() < 0.05);
     }
 
     #[test]
@@ -173,7 +289,7 @@ proptest! {
         a in prop::collection::vec(5.0f64..50.0, 10..60), b in prop::collection::vec(5.0f64..50.0, 10..60), lower in any::<bool>(),
     ) {
         let plan = Plan { min_samples: 2, lower_is_better: lower, ..Plan::default() };
-        let result = evaluate(&plan, &Moments::of(&a), &Moments::of(&b), Looks::ONCE);
+        let result = at(&plan, &Moments::of(&a), &Moments::of(&b), Looks::ONCE);
         let [low, high] = result.relative_improvement_ci.unwrap();
         prop_assert!(low <= result.relative_improvement.unwrap() && result.relative_improvement.unwrap() <= high);
         prop_assert_eq!(low > 0.0 || high < 0.0, result.p_value.unwrap() < 0.05);
@@ -181,12 +297,12 @@ proptest! {
 
     #[test]
     fn nothing_significant_is_decided_against_the_evidence(
-        a in 0usize..400, b in 0usize..400, at in 1u32..6, planned in prop::option::of(1u32..6), is_final in any::<bool>(),
+        a in 0usize..400, b in 0usize..400, number in 1u32..6, planned in prop::option::of(1u32..6), is_final in any::<bool>(),
     ) {
-        let result = evaluate(&Plan::default(), &share(a, 400), &share(b, 400), look(at, planned, is_final));
+        let result = at(&Plan::default(), &share(a, 400), &share(b, 400), look(number, planned, is_final));
         match result.decision {
             Decision::ShipB => prop_assert!(result.is_significant && b > a && result.meets_threshold == Some(true)),
-            Decision::KeepA => prop_assert!(result.is_significant),
+            Decision::KeepA => prop_assert!(result.is_significant || result.reason == "cannot_reach_threshold"),
             Decision::Continue => prop_assert!(!is_final),
             _ => {}
         }

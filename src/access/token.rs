@@ -192,6 +192,14 @@ pub async fn list(
     Ok(tokens::list(pool, all, before, limit).await?)
 }
 
+/// The token with that id, whether it is still good or not.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn get(pool: &PgPool, id: Uuid) -> Result<Option<TokenRow>, Error> {
+    Ok(tokens::get(pool, id).await?)
+}
+
 /// Revokes the token with that id or prefix, at once. One that was revoked before stays as it is.
 ///
 /// # Errors

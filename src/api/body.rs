@@ -74,6 +74,10 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes, max_depth: usize) -> Res
     if let Some(depth) = too_deep(bytes, max_depth) {
         return Err(Problem::malformed(format!("the body nests deeper than {max_depth} levels ({depth} at least)")));
     }
+    if let Some(number) = too_long(bytes) {
+        let detail = format!("the whole number {number} is beyond 64 bits and would be changed; send it as text");
+        return Err(Problem::invalid("", detail));
+    }
     // A missing body and `null` say the same. Lists are refused: serde would take one for the fields of a struct, in order.
     let bytes = &if bytes.trim_ascii() == b"null" { Bytes::from_static(b"{}") } else { bytes.clone() };
     if let Some(first) = bytes.trim_ascii().first().filter(|first| b"[\"-0123456789".contains(first)) {
@@ -109,6 +113,31 @@ fn too_deep(bytes: &[u8], max: usize) -> Option<usize> {
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
+    }
+    None
+}
+
+/// A whole number that 64 bits cannot hold; strings are skipped.
+fn too_long(bytes: &[u8]) -> Option<&str> {
+    let (mut at, mut in_string) = (0, false);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\' if in_string => at += 1,
+            b'"' => in_string = !in_string,
+            b'-' | b'0'..=b'9' if !in_string => {
+                let rest = &bytes[at..];
+                let end = rest.iter().position(|b| !b"+-.eE0123456789".contains(b)).unwrap_or(rest.len());
+                let number = std::str::from_utf8(&rest[..end]).unwrap_or_default();
+                let whole = number.strip_prefix('-').unwrap_or(number);
+                let is_whole = !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit());
+                if is_whole && number.parse::<u64>().is_err() && number.parse::<i64>().is_err() {
+                    return Some(number);
+                }
+                at += end.max(1) - 1;
+            }
+            _ => {}
+        }
+        at += 1;
     }
     None
 }
@@ -244,5 +273,9 @@ mod tests {
         let value = problem(r#"{"model_name": }"#);
         assert!(value.contains("expected value") && !value.contains("NaN"), "{value}");
         assert!(problem(r#"{"model_name": "a", "model_name": "b", "tags": []}"#).contains("duplicate field"));
+        let long = problem(r#"{"model_name": "1\"99999999999999999999", "tags": [1.5, -2e30, 123456789012345678901]}"#);
+        assert!(long.contains("the whole number 123456789012345678901 is beyond 64 bits"), "{long}");
+        let fits = problem(r#"{"model_name": 18446744073709551615, "tags": [-9223372036854775808]}"#);
+        assert!(!fits.contains("64 bits"), "{fits}");
     }
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, Postgres, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::body::Body;
@@ -88,6 +89,7 @@ impl<T> Write<T> {
     /// # Errors
     /// The stored answer; 422 when the key was used for another request; the database's.
     pub async fn begin(&self, api: &Api) -> Result<Change, Problem> {
+        let place = api.writers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
         let mut transaction = begin(api.pool()).await?;
         let key = self.key.clone().map(|key| (self.caller.principal.name.clone(), key));
         if let Some((principal, key)) = &key {
@@ -103,7 +105,7 @@ impl<T> Write<T> {
                 }
             }
         }
-        Ok(Change { transaction, key })
+        Ok(Change { transaction, key, _place: place })
     }
 }
 
@@ -112,6 +114,8 @@ impl<T> Write<T> {
 pub struct Change {
     transaction: Transaction<'static, Postgres>,
     key: Option<(String, String)>,
+    /// After the transaction: its connection is free before its place is.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Change {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::Api;
 use super::caller::Caller;
 use super::problem::{Denial, Problem, Unfinished};
+use super::scopes;
 use crate::access::Principal;
 use crate::access::token::{self, AuthError};
 use crate::config::server::Authentication;
@@ -146,6 +147,10 @@ pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> 
 }
 
 async fn admitted(api: &Api, caller: &Caller, request: Request, next: Next) -> Result<Response, Problem> {
+    let route = request.extensions().get::<MatchedPath>();
+    if let Some(scope) = route.and_then(|route| scopes::needed(request.method(), route.as_str())) {
+        caller.need(scope)?;
+    }
     if let Some(limiter) = &api.limiter
         && limiter.check_key(&caller.principal.name).is_err()
     {

@@ -57,6 +57,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 mod runs;
+mod scopes;
 mod tokens;
 mod validation;
 mod words;
@@ -81,6 +82,8 @@ pub struct Parts {
     permits: Semaphore,
     /// Long-polls mostly sleep: they are counted apart, or they would keep everybody else out.
     waiters: Semaphore,
+    /// Changes may wait for one another; reads must never wait for them, so half of the connections are not for changes.
+    writers: Arc<Semaphore>,
     /// Reading the whole audit trail is for one caller at a time.
     verifying: Semaphore,
     stop: CancellationToken,
@@ -143,6 +146,7 @@ pub fn router(app: &App, stop: CancellationToken) -> Router {
         limiter: layers::limiter(server.requests_per_second),
         permits: Semaphore::new(server.max_concurrent_requests),
         waiters: Semaphore::new(server.max_concurrent_requests.saturating_mul(WAITERS)),
+        writers: Arc::new(Semaphore::new(app.settings.database.max_connections.div_ceil(2) as usize)),
         verifying: Semaphore::new(1),
         stop,
         openapi: openapi_document(),

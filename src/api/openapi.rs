@@ -13,6 +13,7 @@ use utoipa::{OpenApi as _, ToSchema as _};
 
 use super::Api;
 use super::problem::{self, ProblemBody};
+use super::scopes;
 
 /// The page: it reads `/openapi.json` and shows it.
 const PAGE: &str = include_str!("reference.html");
@@ -82,6 +83,12 @@ pub fn finished(mut document: OpenApi) -> OpenApi {
                     operation.parameters.get_or_insert_default().push(idempotency_key().into());
                 }
                 complete(operation, open);
+                let method = axum::http::Method::from_bytes(verb.to_uppercase().as_bytes()).unwrap_or_default();
+                if let Some(scope) = scopes::needed(&method, path) {
+                    // Roles of a bearer scheme, as OpenAPI 3.1 allows.
+                    operation.security =
+                        Some(vec![SecurityRequirement::new("token", [scope.as_str()]), SecurityRequirement::default()]);
+                }
             }
         }
     }

@@ -325,6 +325,7 @@ fn title(status: StatusCode) -> &'static str {
         405 => "Method not allowed",
         406 => "Not acceptable",
         408 => "The request took too long to arrive",
+        410 => "No longer there",
         409 => "Conflict with the present state",
         412 => "Changed since it was read",
         413 => "The body is too large",

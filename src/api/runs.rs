@@ -270,8 +270,7 @@ async fn submit(State(api): State<Api>, request: Write<Submission>) -> Result<Re
     request.caller.need(Scope::JobsSubmit)?;
     let body = &request.body;
     let document = document::read(&api, &body.document)?;
-    // What writes metrics or looks at an A/B test needs the right to do so by hand.
-    if matches!(document.kind.as_str(), "metrics" | "ab_test") {
+    if writes_metrics(&document.kind) {
         request.caller.need(Scope::MetricsWrite)?;
     }
     if body.notifies {
@@ -300,6 +299,11 @@ async fn submit(State(api): State<Api>, request: Write<Submission>) -> Result<Re
     let mut change = request.begin(&api).await?;
     let made = actions::submit(change.conn(), &run, &request.caller.actor()).await?;
     enqueued(change, made.id).await
+}
+
+/// Whether runs of a kind do what needs `metrics:write` by hand.
+fn writes_metrics(kind: &str) -> bool {
+    matches!(kind, "metrics" | "ab_test")
 }
 
 /// Start, and end, exclusive.
@@ -349,6 +353,11 @@ async fn cancel(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<Not
 async fn retry(State(api): State<Api>, Path(id): Path<Uuid>, request: Write<Nothing>) -> Result<Response, Problem> {
     request.caller.need(Scope::JobsSubmit)?;
     let mut change = request.begin(&api).await?;
+    let run = queue::find(change.conn(), id).await?;
+    // A document that somebody submitted: repeating it needs what submitting it needs.
+    if run.is_some_and(|run| run.job_id.is_none() && writes_metrics(&run.kind)) {
+        request.caller.need(Scope::MetricsWrite)?;
+    }
     let made = actions::retry(change.conn(), id, DEFAULT_QUEUE, &request.caller.actor()).await?;
     enqueued(change, made.id).await
 }

@@ -20,7 +20,11 @@ use crate::access::{Scope, Scopes};
 use crate::db::tokens::TokenRow;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke)).routes(routes!(whoami))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show))
+        .routes(routes!(revoke))
+        .routes(routes!(whoami))
 }
 
 /// Which tokens are wanted.
@@ -105,6 +109,16 @@ async fn create(State(api): State<Api>, request: Write<TokenRequest>) -> Result<
     let location = format!("/governance/tokens/{}", made.row.id);
     let answer = TokenMade { token: made.token.expose().to_owned(), row: made.row };
     change.commit(Answer::created(location, &answer)?).await
+}
+
+/// Shows what is kept of a token; never the secret.
+#[utoipa::path(get, path = "/governance/tokens/{token_id}", tag = "tokens",
+    params(("token_id" = Uuid, Path, description = "The token.")),
+    responses((status = 200, description = "What is kept of it.", body = TokenRow)))]
+async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+    caller.need(Scope::Admin)?;
+    let row = token::get(api.pool(), id).await?;
+    etag::json(&row.ok_or_else(|| Problem::not_found(format!("there is no token {id}")))?)
 }
 
 /// Revokes a token, at once.

@@ -223,6 +223,19 @@ impl Dataset {
         Ok(table)
     }
 
+    /// A column as canonical text, row by row: identifiers, which numbers above 2^53 would confuse.
+    ///
+    /// # Errors
+    /// As [`Dataset::categories`].
+    pub async fn texts(&self, column: &str) -> Result<Vec<Option<std::sync::Arc<str>>>, Error> {
+        let family = self.family(column)?;
+        if family.kind() == ColumnKind::Unsupported {
+            return Err(self.wrong(column, family, "a number or a category"));
+        }
+        let sink = table::Collector::Text(table::Texts::default());
+        Ok(self.feed(column, family, sink).await?.finish().into_texts())
+    }
+
     /// A column of dates or timestamps in row order, in microseconds since 1970 UTC; dates are their midnight.
     ///
     /// # Errors

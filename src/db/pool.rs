@@ -17,6 +17,8 @@ use crate::config::database::DatabaseSettings;
 const APPLICATION: &str = "steward";
 /// The oldest PostgreSQL whose SQL is enough.
 const OLDEST: u32 = 14;
+/// Whoever waits longer for another's transaction is told to try again: its connection is worth more to others.
+const LOCK_TIMEOUT: &str = "10s";
 /// Probing costs a round trip; within this time after the last use a connection is taken as alive.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
 
@@ -134,7 +136,11 @@ pub fn pools(options: &PgConnectOptions, settings: &DatabaseSettings, clock: &Sh
     if settings.statement_timeout_seconds > 0 {
         let seconds = format!("{}s", settings.statement_timeout_seconds);
         // Nothing here thinks inside a transaction for so long: whoever does has lost its owner.
-        limited = limited.options([("statement_timeout", &seconds), ("idle_in_transaction_session_timeout", &seconds)]);
+        limited = limited.options([
+            ("statement_timeout", seconds.as_str()),
+            ("idle_in_transaction_session_timeout", &seconds),
+            ("lock_timeout", LOCK_TIMEOUT),
+        ]);
     }
     let acquire = Duration::from_secs(settings.connect_timeout_seconds);
     let main = pool_options(clock).max_connections(settings.max_connections).acquire_timeout(acquire);

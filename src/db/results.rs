@@ -147,6 +147,8 @@ pub struct MetricRow {
     pub metric_type: &'static str,
     /// The split, such as `test` or `production`.
     pub dataset_split: String,
+    /// The segment (`region = EU`), the class (`class: late`), or both; all rows when absent.
+    pub segment: Option<String>,
     /// Labelled rows that it was computed from.
     pub sample_count: i64,
     /// Lower end of the 95 % interval.
@@ -165,9 +167,9 @@ pub async fn insert_metrics(conn: &mut PgConnection, origin: &Origin, rows: &[Me
     sqlx::query!(
         r#"INSERT INTO model_validation_metrics
                (model_name, model_version, run_id, window_start, window_end,
-                metric_name, metric_value, metric_type, dataset_split, sample_count, ci_low, ci_high, metadata)
+                metric_name, metric_value, metric_type, dataset_split, sample_count, ci_low, ci_high, metadata, segment)
            SELECT $1, $2, $3, $4, $5, r.* FROM unnest($6::text[], $7::float8[], $8::text[], $9::text[], $10::int8[],
-                $11::float8[], $12::float8[], $13::jsonb[]) AS r"#,
+                $11::float8[], $12::float8[], $13::jsonb[], $14::text[]) AS r"#,
         origin.model_name.clone().unwrap_or_default(),
         origin.model_version.clone().unwrap_or_default(),
         origin.run_id,
@@ -181,6 +183,7 @@ pub async fn insert_metrics(conn: &mut PgConnection, origin: &Origin, rows: &[Me
         &rows.iter().map(|r| r.ci_low).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|r| r.ci_high).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|r| r.metadata.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|r| r.segment.clone()).collect::<Vec<_>>() as &[Option<String>],
     )
     .execute(conn)
     .await?;

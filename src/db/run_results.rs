@@ -39,7 +39,7 @@ pub async fn checks(pool: &PgPool, run_id: Uuid) -> Result<Vec<Check>, sqlx::Err
                   status AS "verdict!", n_current AS "n!", reason
              FROM model_drift_detection WHERE run_id = $1
            UNION ALL
-           SELECT metric_name, coalesce(dataset_split, ''), metric_value, ci_low, ci_high, NULL,
+           SELECT metric_name || coalesce(' [' || segment || ']', ''), coalesce(dataset_split, ''), metric_value, ci_low, ci_high, NULL,
                   CASE WHEN metric_value IS NULL THEN 'undefined' ELSE '' END, coalesce(sample_count, 0), metadata->>'reason'
              FROM model_validation_metrics WHERE run_id = $1
            UNION ALL

@@ -102,6 +102,21 @@ pub async fn list(
     .await
 }
 
+/// The token with that id.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn get(pool: &PgPool, id: Uuid) -> Result<Option<TokenRow>, sqlx::Error> {
+    sqlx::query_as!(
+        TokenRow,
+        "SELECT id, name, kind, prefix, scopes, created_by, created_at, expires_at, revoked_at, revoked_by, last_used_at
+           FROM api_tokens WHERE id = $1",
+        id,
+    )
+    .fetch_optional(pool)
+    .await
+}
+
 /// The tokens with that id or prefix, locked.
 ///
 /// # Errors

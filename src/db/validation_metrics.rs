@@ -162,6 +162,44 @@ pub async fn query(
     .await
 }
 
+/// A value that was logged for a version.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // the columns of the table, of the same names
+pub struct Logged {
+    pub metric_name: String,
+    pub segment: Option<String>,
+    pub metric_value: Option<f64>,
+    pub ci_low: Option<f64>,
+    pub ci_high: Option<f64>,
+    pub sample_count: Option<i64>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The latest values of a version's metrics of one split, for all rows and for segments.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn latest(
+    conn: &mut PgConnection,
+    model: (&str, &str),
+    split: &str,
+    names: &[String],
+) -> Result<Vec<Logged>, sqlx::Error> {
+    sqlx::query_as!(
+        Logged,
+        "SELECT DISTINCT ON (metric_name, segment) metric_name, segment, metric_value, ci_low, ci_high, sample_count, created_at
+           FROM model_validation_metrics
+          WHERE model_name = $1 AND model_version = $2 AND dataset_split = $3 AND metric_name = ANY($4)
+          ORDER BY metric_name, segment, created_at DESC, id DESC",
+        model.0,
+        model.1,
+        split,
+        names
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// A point of a chart.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Point {
@@ -214,4 +252,15 @@ pub async fn series(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Po
     .await?;
     points.reverse();
     Ok(points)
+}
+
+/// Those of the runs that there are, each with the model that its document names.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn runs_about(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Option<String>)>, sqlx::Error> {
+    let rows = sqlx::query!(r#"SELECT id, document->'model'->>'name' AS model FROM runs WHERE id = ANY($1)"#, ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.model)).collect())
 }

@@ -12,6 +12,7 @@
 //! entry. Deliberately absent: where the data comes from, which columns are judged, and what happens after a verdict.
 
 mod bins;
+pub mod concept;
 mod judge;
 pub mod methods;
 pub mod profile;

@@ -8,6 +8,7 @@ mod pages;
 
 use serde::Serialize;
 
+use crate::drift::concept;
 use crate::{ab, drift, metrics};
 
 pub use pages::pages;
@@ -32,6 +33,12 @@ pub static FAMILIES: &[Family] = &[
         title: "Drift methods",
         about: "How far a column of current data has moved from its reference. `method` of a drift job or of one of its columns.",
         entries: drift_methods,
+    },
+    Family {
+        name: "concept",
+        title: "Methods of concept drift",
+        about: "Whether a model errs more than it did, from labels or estimated without them. `methods` of `[drift.concept]`.",
+        entries: concept_methods,
     },
     Family {
         name: "metric",
@@ -110,6 +117,25 @@ fn drift_methods() -> Vec<Entry> {
     drift::ALL.iter().map(entry).collect()
 }
 
+fn concept_methods() -> Vec<Entry> {
+    let entry = |method: &&dyn concept::Method| Entry {
+        family: "concept",
+        name: method.name(),
+        title: method.title(),
+        summary: method.summary(),
+        applies_to: method.task().map_or("any task", concept::Task::as_str),
+        when_to_use: Some(method.when_to_use()),
+        formula: Some(method.formula()),
+        range: Some(method.range()),
+        // One threshold for each task; the notes of the page say which.
+        default_threshold: method.task().map(concept::Task::default_threshold),
+        limits: Some(method.notes()),
+        reference: method.reference(),
+        ..Entry::default()
+    };
+    concept::ALL.iter().map(entry).collect()
+}
+
 fn metric_entries() -> Vec<Entry> {
     let entry = |metric: &&dyn metrics::Metric| Entry {
         family: "metric",
@@ -117,6 +143,9 @@ fn metric_entries() -> Vec<Entry> {
         title: metric.title(),
         summary: metric.summary(),
         applies_to: metric.task().as_str(),
+        when_to_use: Some(metric.use_when()),
+        formula: Some(metric.formula()),
+        limits: Some(metric.limits()),
         reference: metric.reference(),
         ..Entry::default()
     };

@@ -14,10 +14,12 @@ use sha2::{Digest, Sha256};
 use crate::schedule::{CatchUp, Overlap, ScheduleSpec};
 
 mod drift;
+mod metrics;
 
 pub use drift::{
     ColumnSpec, ColumnType, ConceptSpec, DecideOn, DriftSpec, DriftTarget, QualitySpec, ReferencePolicy, SchemaOf,
 };
+pub use metrics::{Bounds, ClassBounds, CompareWith, MetricsSpec, ZeroDivision};
 
 /// One job: what to judge, on which data, when, and whom to tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +107,9 @@ pub struct DataSpec {
     /// What is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<SourceSpec>,
+    /// Labels that came later, joined by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<SourceSpec>,
 }
 
 /// One dataset.
@@ -145,45 +150,6 @@ impl Task {
             Self::Regression => "regression",
         }
     }
-}
-
-/// Section `[metrics]`. At least one of `prediction` and `score` is there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MetricsSpec {
-    /// What the model predicts.
-    pub task: Task,
-    /// Column with the truth.
-    pub label: String,
-    /// Column with the predicted class or number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction: Option<String>,
-    /// Column with the probability of the positive class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub score: Option<String>,
-    /// Scores from here on predict the positive class, 0..=1.
-    pub decision_threshold: f64,
-    /// The positive class, as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub positive: Option<String>,
-    /// Which metrics; all of the task when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub metrics: Vec<String>,
-    /// Which split the values are stored under.
-    pub split: String,
-    /// Limits by metric; outside of them the job alerts.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub bounds: BTreeMap<String, Bounds>,
-}
-
-/// Limits of one metric, both inclusive; at least one is there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bounds {
-    /// Lowest value that is fine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    /// Highest value that is fine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
 }
 
 /// Section `[ab_test]`.

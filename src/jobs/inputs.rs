@@ -30,8 +30,8 @@ pub enum Problem {
 /// # Errors
 /// See [`Problem`].
 pub async fn open(context: &Context, role: &str, spec: &SourceSpec) -> Result<Dataset, Problem> {
-    // A reference holds all its rows whatever the run's window is.
-    let window = context.window.filter(|_| role != "reference");
+    // A reference holds all its rows whatever the run's window is, and labels come when they come.
+    let window = context.window.filter(|_| !matches!(role, "reference" | "labels"));
     read(context, role, spec, &Windows { named: context.window, rows: window, wait: true }).await
 }
 

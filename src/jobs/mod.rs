@@ -38,6 +38,7 @@ pub mod suggest;
 #[cfg(test)]
 mod tests;
 pub mod ticks;
+mod trail;
 pub mod vocabulary;
 
 pub use apply::{StateError, apply};

@@ -170,7 +170,9 @@ fn review_all(document: &JobDocument, kind: &'static dyn Kind, review: &mut Revi
 
 /// Which datasets are there: those that the kind reads, and no others. What is missing is told once.
 fn review_inputs(document: &JobDocument, kind: &'static dyn Kind, review: &mut Review<'_>) {
-    let given = [("reference", document.data.reference.is_some()), ("current", document.data.current.is_some())];
+    let data = &document.data;
+    let given = [("reference", &data.reference), ("current", &data.current), ("labels", &data.labels)]
+        .map(|(k, s)| (k, s.is_some()));
     let reads = |key: &&str| kind.inputs().contains(key) || kind.also_reads(document).contains(key);
     let missing: Vec<&str> = given.iter().filter(|(key, there)| !there && reads(key)).map(|(key, _)| *key).collect();
     if !missing.is_empty() {

@@ -19,7 +19,7 @@ use crate::db::pool::begin;
 use crate::db::{ab_tests, results};
 use crate::jobs::document::JobDocument;
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
-use crate::jobs::kinds;
+use crate::jobs::{kinds, trail};
 use crate::notify::{self, Channels, Evaluation, Finding, FindingStatus, Severity};
 use crate::queue::{self, Completion, Handler, JobError, Run, RunContext};
 use crate::registry::{self, Wanted};
@@ -52,7 +52,7 @@ impl Handler for Runner {
             JobError::permanent("invalid_document", format!("there is no job kind `{}`", document.kind))
         })?;
         let mut conn = self.pool.acquire().await.map_err(database)?;
-        let model = self.resolve_model(&mut conn, &document).await?;
+        let model = self.resolve_model(&mut conn, &run, &document).await?;
         drop(conn);
 
         let evaluation_context = Context {
@@ -99,7 +99,7 @@ impl Handler for Runner {
         };
         let evaluation = Evaluation { findings: vec![finding], ..self.evaluation(run, &document, None) };
         match notify::apply(conn, &self.channels, &evaluation).await {
-            Ok(_) => Ok(()),
+            Ok(changes) => trail::incidents(conn, run, &changes).await,
             Err(error) => Err(error.into_sqlx()),
         }
     }
@@ -109,11 +109,16 @@ impl Runner {
     async fn resolve_model(
         &self,
         conn: &mut PgConnection,
+        run: &Run,
         document: &JobDocument,
     ) -> Result<Option<(String, String)>, JobError> {
         let setup = registry::Setup { settings: &self.settings.registry, channels: &self.channels };
-        let worker = Actor::system("worker");
-        let auto = self.settings.enable_model_registry.then_some(&worker);
+        // Whoever asked for the run is the one who registers a version through it, or they could approve their own.
+        let creator = match &run.submitted_by {
+            Some(name) => Actor { name: name.clone(), ..Actor::system("worker") },
+            None => Actor::system("worker"),
+        };
+        let auto = self.settings.enable_model_registry.then_some(&creator);
         if let Some(ab) = &document.ab_test {
             // A test is about its two arms; which version is in production does not matter to it.
             for arm in [&ab.control, &ab.treatment] {
@@ -189,6 +194,7 @@ impl Runner {
                 ab_tests::record_look(&mut tx, test.id, &look, *decided, *concluded).await.map_err(database)?;
             }
         }
+        let mut changes = notify::Changes::default();
         if run.notifies {
             let input_findings = std::mem::take(&mut evaluated.findings);
             let findings = with_clear_inputs(input_findings);
@@ -196,10 +202,9 @@ impl Runner {
                 findings,
                 complete: !evaluated.complete_kinds.is_empty(),
                 kinds: evaluated.complete_kinds.clone(),
-                ..self.evaluation(run, document, model)
+                ..self.evaluation(run, document, model.clone())
             };
-            let changes =
-                notify::apply(&mut tx, &self.channels, &evaluation).await.map_err(|e| database(e.into_sqlx()))?;
+            changes = notify::apply(&mut tx, &self.channels, &evaluation).await.map_err(|e| database(e.into_sqlx()))?;
             let live = changes.opened.iter().chain(&changes.continuing);
             let live: Vec<_> = live.map(|incident| (incident.subject.as_str(), incident.id)).collect();
             if let (Rows::Drift(rows), false) = (&evaluated.rows, live.is_empty()) {
@@ -214,6 +219,10 @@ impl Runner {
                 .await
                 .map_err(unknown)?;
         }
+        if let (Rows::Metrics(rows), Some(model)) = (&evaluated.rows, &model) {
+            trail::metrics(&mut tx, run, model, rows).await.map_err(database)?;
+        }
+        trail::incidents(&mut tx, run, &changes).await.map_err(database)?;
         tx.commit().await.map_err(database)
     }
 }

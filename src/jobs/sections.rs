@@ -112,7 +112,7 @@ pub static ROOT: Section = Section {
         Field {
             key: "data",
             shape: Shape::Section(&DATA),
-            doc: "The datasets. A drift job needs both, metrics and A/B jobs `current` only, artefact jobs none.",
+            doc: "The datasets. A drift job needs both, metrics and A/B jobs `current`, artefact jobs none; metrics may also read `reference` and `labels`.",
             presence: Presence::Optional,
         },
     ],
@@ -161,13 +161,20 @@ pub static DATA: Section = Section {
             presence: Presence::Optional,
         },
         Field { key: "current", shape: Shape::Short(&SOURCE), doc: "What is judged.", presence: Presence::Optional },
+        Field {
+            key: "labels",
+            shape: Shape::Short(&SOURCE),
+            doc: "Labels that arrive later than the predictions, joined to `current` by `metrics.id`. Labels of any time count; \
+                  `time_column` says when each came.",
+            presence: Presence::Optional,
+        },
     ],
 };
 
-/// `[data.reference]` and `[data.current]`.
+/// `[data.reference]`, `[data.current]` and `[data.labels]`.
 static SOURCE: Section = Section {
     name: "data.current",
-    doc: "One dataset, `[data.reference]` or `[data.current]`.",
+    doc: "One dataset: `[data.reference]`, `[data.current]` or `[data.labels]`.",
     fields: &[
         Field {
             key: "uri",

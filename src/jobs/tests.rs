@@ -1,5 +1,7 @@
 //! Documents and their mistakes, as people see them.
 
+mod concept;
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -227,6 +229,18 @@ fn numbers_have_their_ranges() {
         ))
     );
     assert_snapshot!("bounds_the_wrong_way_round", wrong(&with(METRICS, "min = 0.6", "min = 0.6\nmax = 0.5")));
+}
+
+#[test]
+fn a_method_without_a_p_value_cannot_decide_by_it() {
+    for asks in ["decide_on = \"p_value\"", "require_significance = 0.01"] {
+        let method = |name: &str| with(DRIFT, "method    = \"ks_test\"", &format!("method = \"{name}\"\n{asks}"));
+        let shown = wrong(&method("wasserstein"));
+        assert!(shown.contains("`wasserstein` has no p-value") && shown.contains("`ks_test`, `psi`"), "{shown}");
+        let column = with(&method("energy"), "method    = \"chi_square\"", "method = \"wasserstein\"");
+        assert!(wrong(&column).contains("`wasserstein` has no p-value"));
+        right(&method("energy"));
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! The words that job documents may use, from those who know them: `drift::ALL`, `metrics::ALL`, `ab::ALL`, `schedule`.
+//! The words that job documents may use, from those who know them: `drift::ALL`, `drift::concept::ALL`, `metrics::ALL`, `ab::ALL`, `schedule`.
 //!
 //! A method added there is known here, to the diagnostics and to the JSON schema without another line.
 
 use chrono_tz::Tz;
 
 use super::document::Task;
-use super::known::{AppliesTo, Fault, Known, MethodInfo, MetricInfo, ScheduleChecks};
+use super::known::{AppliesTo, ConceptMethodInfo, Fault, Known, MethodInfo, MetricInfo, ScheduleChecks};
 use crate::config::Settings;
 use crate::schedule::{CronSchedule, WindowSpec, check_template};
 use crate::{ab, drift, metrics};
@@ -40,11 +40,24 @@ pub fn words() -> Known {
                     metrics::Task::Classification => Task::Classification,
                     metrics::Task::Regression => Task::Regression,
                 },
-                needs_score: m.needs() == metrics::Needs::Scores,
+                needs_score: m.needs() != metrics::Needs::Predictions,
             })
             .collect(),
-        concept_methods: Vec::new(),
-        ab_tests: ab::ALL.iter().map(|t| t.name().to_owned()).collect(),
+        concept_methods: drift::concept::ALL
+            .iter()
+            .map(|m| ConceptMethodInfo {
+                name: m.name().to_owned(),
+                task: m.task().map(|task| match task {
+                    drift::concept::Task::Classification => Task::Classification,
+                    drift::concept::Task::Regression => Task::Regression,
+                }),
+                needs_score: m.needs().score,
+                needs_prediction: m.needs().prediction,
+                needs_time: m.needs().time,
+            })
+            .collect(),
+        // The arms of a job have rows of their own; tests of the same rows need another source.
+        ab_tests: ab::ALL.iter().filter(|t| t.needs().is_met_by_separate_rows()).map(|t| t.name().to_owned()).collect(),
         channels: None,
     }
 }

@@ -1,132 +1,11 @@
-//! Precision, recall and F1, of the positive class or averaged over classes.
+//! Precision, recall, F1, F2 and Jaccard: of the positive class, of each class, or averaged over classes.
 
-use super::confusion::{Confusion, NO_ROWS};
-use super::entry::{CONFIDENCE, Metric, Needs, Outcome};
+use super::averages::{Average, Averaged, Measure};
+use super::confusion::{Confusion, Margins, NO_ROWS};
+use super::entry::{Metric, Needs, Outcome};
+use super::rows::ZeroDivision;
 use super::{Rows, Task};
-use crate::stats::{Interval, wilson};
-
-const REFERENCE: &str =
-    "scikit-learn precision_recall_fscore_support (zero_division = 0); van Rijsbergen (1979), Information Retrieval";
-
-#[derive(Clone, Copy, PartialEq)]
-enum Measure {
-    Precision,
-    Recall,
-    F1,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Average {
-    /// The positive class of two; the macro average of more.
-    Default,
-    Macro,
-    Micro,
-    Weighted,
-}
-
-/// One measure with one way to average it.
-pub(super) struct Averaged {
-    name: &'static str,
-    title: &'static str,
-    summary: &'static str,
-    measure: Measure,
-    average: Average,
-}
-
-macro_rules! averaged {
-    ($constant:ident, $name:literal, $title:literal, $measure:ident, $average:ident, $summary:literal) => {
-        pub(super) static $constant: Averaged = Averaged {
-            name: $name,
-            title: $title,
-            summary: $summary,
-            measure: Measure::$measure,
-            average: Average::$average,
-        };
-    };
-}
-
-averaged!(
-    PRECISION,
-    "precision",
-    "Precision",
-    Precision,
-    Default,
-    "share of rows predicted positive that are, 0 to 1; the macro average when there are more than two classes"
-);
-averaged!(
-    RECALL,
-    "recall",
-    "Recall",
-    Recall,
-    Default,
-    "share of positive rows predicted so, 0 to 1; the macro average when there are more than two classes"
-);
-averaged!(
-    F1,
-    "f1",
-    "F1",
-    F1,
-    Default,
-    "harmonic mean of precision and recall, 0 to 1; the macro average when there are more than two classes"
-);
-averaged!(
-    PRECISION_MACRO,
-    "precision_macro",
-    "Precision (macro)",
-    Precision,
-    Macro,
-    "mean precision over all classes, 0 to 1"
-);
-averaged!(RECALL_MACRO, "recall_macro", "Recall (macro)", Recall, Macro, "mean recall over all classes, 0 to 1");
-averaged!(F1_MACRO, "f1_macro", "F1 (macro)", F1, Macro, "mean F1 over all classes, 0 to 1");
-averaged!(
-    PRECISION_MICRO,
-    "precision_micro",
-    "Precision (micro)",
-    Precision,
-    Micro,
-    "precision over all decisions together, 0 to 1; equals accuracy when every row has one class"
-);
-averaged!(
-    RECALL_MICRO,
-    "recall_micro",
-    "Recall (micro)",
-    Recall,
-    Micro,
-    "recall over all decisions together, 0 to 1; equals accuracy when every row has one class"
-);
-averaged!(
-    F1_MICRO,
-    "f1_micro",
-    "F1 (micro)",
-    F1,
-    Micro,
-    "F1 over all decisions together, 0 to 1; equals accuracy when every row has one class"
-);
-averaged!(
-    PRECISION_WEIGHTED,
-    "precision_weighted",
-    "Precision (weighted)",
-    Precision,
-    Weighted,
-    "mean precision over classes, weighted by their labels, 0 to 1"
-);
-averaged!(
-    RECALL_WEIGHTED,
-    "recall_weighted",
-    "Recall (weighted)",
-    Recall,
-    Weighted,
-    "mean recall over classes, weighted by their labels, 0 to 1"
-);
-averaged!(
-    F1_WEIGHTED,
-    "f1_weighted",
-    "F1 (weighted)",
-    F1,
-    Weighted,
-    "mean F1 over classes, weighted by their labels, 0 to 1"
-);
+use crate::stats::Interval;
 
 impl Metric for Averaged {
     fn name(&self) -> &'static str {
@@ -139,7 +18,33 @@ impl Metric for Averaged {
         self.summary
     }
     fn reference(&self) -> &'static str {
-        REFERENCE
+        self.measure.reference()
+    }
+    fn formula(&self) -> &'static str {
+        self.measure.formula()
+    }
+    fn use_when(&self) -> &'static str {
+        self.average.use_when(self.measure)
+    }
+    fn limits(&self) -> &'static str {
+        self.average.limits(self.measure)
+    }
+    fn interval(&self) -> &'static str {
+        match (self.average, self.measure) {
+            (Average::Default, Measure::Precision | Measure::Recall) => {
+                "Wilson's score interval of the positive or named class; delta method for the average over more than two"
+            }
+            (Average::Default, Measure::F1 | Measure::Jaccard) => {
+                "Wilson's score interval of the Jaccard share (the rows that are labelled or predicted so), carried over to F1; delta method for the average over more than two"
+            }
+            (Average::Micro, Measure::Precision | Measure::Recall | Measure::F1) => {
+                "Wilson's score interval; delta method when only some classes are averaged over"
+            }
+            _ => "delta method over the cells of the confusion matrix; none when no single row could move the value",
+        }
+    }
+    fn range(&self) -> (f64, f64) {
+        (0.0, 1.0)
     }
     fn task(&self) -> Task {
         Task::Classification
@@ -155,86 +60,116 @@ impl Metric for Averaged {
         let Some((classes, matrix)) = Confusion::of(rows) else {
             return Outcome::undefined(NO_ROWS, 0);
         };
-        let counts: Vec<Counts> = (0..classes.names.len()).map(|class| Counts::of(&matrix, class)).collect();
-        let positive = classes.positive.as_ref().filter(|_| self.average == Average::Default);
-        if let Some(positive) = positive {
-            let counts = positive.code.map_or(Counts::default(), |code| counts[code as usize]);
-            return self.of_one(&counts, &positive.name, matrix.n);
+        if let Some(positive) = classes.positive.as_ref().filter(|_| self.average == Average::Default) {
+            return self.of_one(&matrix, positive.code.map(|code| code as usize), &positive.name, rows);
         }
-        let class_count = counts.len() as f64;
-        let value = match self.average {
-            Average::Default | Average::Macro => {
-                counts.iter().map(|counts| counts.measure(self.measure)).sum::<f64>() / class_count
-            }
-            Average::Weighted => {
-                let weighted = |counts: &Counts| counts.measure(self.measure) * counts.truth as f64;
-                counts.iter().map(weighted).sum::<f64>() / matrix.n as f64
-            }
-            Average::Micro => matrix.all_correct() as f64 / matrix.n as f64,
+        let (count, convention) = (classes.averaged, rows.settings().zero_division);
+        let averaged = |margins: &Margins| self.averaged(margins, count, convention);
+        let Some(value) = averaged(&matrix.margins) else {
+            return Outcome::undefined(format!("undefined for each of {count} classes: nothing to average"), matrix.n);
         };
-        let outcome = Outcome::of(value, matrix.n);
-        match (counts.iter().filter(|counts| counts.is_undefined(self.measure)).count(), self.average) {
-            (_, Average::Micro) => outcome.within(wilson(matrix.all_correct(), matrix.n, CONFIDENCE)),
-            (0, Average::Default) => outcome.because(format!("macro average over {} classes", counts.len())),
-            (0, _) => outcome,
-            (zeros, _) => {
-                outcome.because(format!("undefined for {zeros} of {} classes: 0 by convention", counts.len()))
+        // Over all classes each is the share of rows that are right.
+        let is_a_share = self.average == Average::Micro && self.measure.is_accuracy_over_all();
+        let interval = if is_a_share && count == classes.names.len() {
+            matrix.wilson(Margins::all_correct, |margins| margins.total)
+        } else {
+            matrix.delta(|margins| averaged(margins).unwrap_or(0.0))
+        };
+        let outcome = Outcome::of(value, matrix.n).within(interval);
+        let zeros = (0..count).filter(|class| self.fraction(&matrix.margins, *class).1 == 0.0).count();
+        match (zeros, self.average, convention) {
+            (_, Average::Micro, _) => outcome,
+            (0, Average::Default, _) => outcome.because(format!("macro average over {count} classes")),
+            (0, ..) => outcome,
+            (zeros, _, ZeroDivision::Zero) => {
+                outcome.because(format!("undefined for {zeros} of {count} classes: 0 by convention"))
+            }
+            (zeros, _, ZeroDivision::Undefined) => {
+                outcome.because(format!("undefined for {zeros} of {count} classes, which are left out"))
             }
         }
+    }
+
+    fn of_class(&self, rows: &Rows, class: usize) -> Option<Outcome> {
+        if self.average != Average::Default {
+            return None;
+        }
+        let name = rows.classes().get(class)?;
+        let (_, matrix) = Confusion::of(rows)?;
+        Some(self.of_one(&matrix, Some(class), name, rows))
     }
 }
 
 impl Averaged {
-    fn of_one(&self, counts: &Counts, class: &str, n: u64) -> Outcome {
-        let outcome = Outcome::of(counts.measure(self.measure), n).within(counts.interval(self.measure));
-        if !counts.is_undefined(self.measure) {
-            return outcome;
+    fn of_one(&self, matrix: &Confusion<'_>, class: Option<usize>, name: &str, rows: &Rows) -> Outcome {
+        let (numerator, denominator) = class.map_or((0.0, 0.0), |class| self.fraction(&matrix.margins, class));
+        if let Some(class) = class.filter(|_| denominator > 0.0) {
+            return Outcome::of(numerator / denominator, matrix.n).within(self.interval_of(matrix, class));
         }
         let lacking = match self.measure {
             Measure::Precision => "predicted as",
             Measure::Recall => "labelled",
-            Measure::F1 => "labelled or predicted as",
+            Measure::F1 | Measure::F2 | Measure::Jaccard => "labelled or predicted as",
         };
-        outcome.because(format!("no row is {lacking} `{class}`: 0 by convention"))
-    }
-}
-
-/// The counts of one class.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    truth: u64,
-    predicted: u64,
-    correct: u64,
-}
-
-impl Counts {
-    fn of(matrix: &Confusion, class: usize) -> Self {
-        Self { truth: matrix.truth[class], predicted: matrix.predicted[class], correct: matrix.correct[class] }
-    }
-
-    /// Numerator and denominator.
-    fn fraction(&self, measure: Measure) -> (u64, u64) {
-        match measure {
-            Measure::Precision => (self.correct, self.predicted),
-            Measure::Recall => (self.correct, self.truth),
-            Measure::F1 => (2 * self.correct, self.truth + self.predicted),
+        match rows.settings().zero_division {
+            ZeroDivision::Zero => {
+                Outcome::of(0.0, matrix.n).because(format!("no row is {lacking} `{name}`: 0 by convention"))
+            }
+            ZeroDivision::Undefined => Outcome::undefined(format!("no row is {lacking} `{name}`"), matrix.n),
         }
     }
 
-    fn is_undefined(&self, measure: Measure) -> bool {
-        self.fraction(measure).1 == 0
+    /// Numerator and denominator of one class.
+    fn fraction(&self, margins: &Margins, class: usize) -> (f64, f64) {
+        self.measure.fraction(margins.truth[class], margins.predicted[class], margins.correct[class])
     }
 
-    fn measure(&self, measure: Measure) -> f64 {
-        match self.fraction(measure) {
-            (_, 0) => 0.0,
-            (numerator, denominator) => numerator as f64 / denominator as f64,
+    fn averaged(&self, margins: &Margins, classes: usize, convention: ZeroDivision) -> Option<f64> {
+        let sum = |counts: &[f64]| counts[..classes].iter().sum::<f64>();
+        if self.average == Average::Micro {
+            let sums = (sum(&margins.truth), sum(&margins.predicted), sum(&margins.correct));
+            return match (self.measure.fraction(sums.0, sums.1, sums.2), convention) {
+                ((_, 0.0), ZeroDivision::Undefined) => None,
+                ((_, 0.0), ZeroDivision::Zero) => Some(0.0),
+                ((numerator, denominator), _) => Some(numerator / denominator),
+            };
+        }
+        let (mut total, mut weights) = (0.0, 0.0);
+        for class in 0..classes {
+            let weight = if self.average == Average::Weighted { margins.truth[class] } else { 1.0 };
+            match (self.fraction(margins, class), convention) {
+                ((_, 0.0), ZeroDivision::Undefined) => {}
+                ((_, 0.0), ZeroDivision::Zero) => weights += weight,
+                ((numerator, denominator), _) => {
+                    total += weight * (numerator / denominator);
+                    weights += weight;
+                }
+            }
+        }
+        match convention {
+            _ if weights > 0.0 => Some(total / weights),
+            ZeroDivision::Zero => Some(0.0),
+            ZeroDivision::Undefined => None,
         }
     }
 
-    /// Precision and recall are shares of rows; F1 is not, so it has no simple interval.
-    fn interval(&self, measure: Measure) -> Option<Interval> {
-        let (numerator, denominator) = self.fraction(measure);
-        (measure != Measure::F1).then(|| wilson(numerator, denominator, CONFIDENCE)).flatten()
+    fn interval_of(&self, matrix: &Confusion<'_>, class: usize) -> Option<Interval> {
+        let correct = move |margins: &Margins| margins.correct[class];
+        let either = move |margins: &Margins| margins.truth[class] + margins.predicted[class] - margins.correct[class];
+        match self.measure {
+            Measure::Precision => matrix.wilson(correct, move |margins| margins.predicted[class]),
+            Measure::Recall => matrix.wilson(correct, move |margins| margins.truth[class]),
+            // Of the rows that are labelled or predicted so, Jaccard is the share that are both.
+            Measure::Jaccard => matrix.wilson(correct, either),
+            // F1 = 2 J / (1 + J), which grows with J.
+            Measure::F1 => {
+                let f1 = |jaccard: f64| 2.0 * jaccard / (1.0 + jaccard);
+                matrix.wilson(correct, either).map(|of| Interval { low: f1(of.low), high: f1(of.high) })
+            }
+            Measure::F2 => matrix.delta(move |margins| {
+                let (numerator, denominator) = self.fraction(margins, class);
+                if denominator > 0.0 { numerator / denominator } else { 0.0 }
+            }),
+        }
     }
 }

@@ -1,126 +1,172 @@
-//! Metrics of the confusion matrix as a whole.
+//! How often which class was taken for which, and how sure statistics of it are.
+//!
+//! Metrics need only the margins and the diagonal; the full matrix is made for people, and for intervals by the delta method.
 
-use super::entry::{CONFIDENCE, Entry, Needs, Outcome};
+use super::Rows;
 use super::rows::Classes;
-use super::{Rows, Task};
-use crate::stats::wilson;
+use super::weights::{Weights, wilson_of};
+use crate::stats::Interval;
 
-/// Counts per class, enough for every metric of this kind without the full matrix.
-pub(super) struct Confusion {
-    /// Rows whose truth is the class.
-    pub(super) truth: Vec<u64>,
-    /// Rows predicted as the class.
-    pub(super) predicted: Vec<u64>,
-    /// Rows where both are.
-    pub(super) correct: Vec<u64>,
-    /// All rows.
-    pub(super) n: u64,
+pub(super) const NO_ROWS: &str = "no labelled rows";
+/// Classes from which on no full matrix is made.
+const MOST_CLASSES: usize = 256;
+/// Work from which on there is no interval: cells times classes.
+const MOST_WORK: usize = 2_000_000;
+
+/// Margins and diagonal of the confusion matrix.
+#[derive(Clone)]
+pub(super) struct Margins {
+    /// Weight of the rows whose truth is the class.
+    pub(super) truth: Vec<f64>,
+    /// Weight of the rows predicted as the class.
+    pub(super) predicted: Vec<f64>,
+    /// Weight of the rows where both are.
+    pub(super) correct: Vec<f64>,
+    /// Weight of all rows.
+    pub(super) total: f64,
 }
 
-impl Confusion {
+impl Margins {
+    fn empty(classes: usize) -> Self {
+        let empty = vec![0.0; classes];
+        Self { truth: empty.clone(), predicted: empty.clone(), correct: empty, total: 0.0 }
+    }
+
+    fn add(&mut self, truth: u32, guess: u32, weight: f64) {
+        self.truth[truth as usize] += weight;
+        self.predicted[guess as usize] += weight;
+        if truth == guess {
+            self.correct[truth as usize] += weight;
+        }
+        self.total += weight;
+    }
+
+    pub(super) fn all_correct(&self) -> f64 {
+        self.correct.iter().sum()
+    }
+}
+
+/// Counts per class, enough for the value of every metric of this kind.
+pub(super) struct Confusion<'a> {
+    pub(super) margins: Margins,
+    /// The same of squared weights: what a share's effective rows are from.
+    squares: Margins,
+    /// All rows.
+    pub(super) n: u64,
+    classes: &'a Classes,
+    guesses: &'a [u32],
+    weights: Weights<'a>,
+}
+
+impl<'a> Confusion<'a> {
     /// `None` when there are no rows (or these are no classes).
-    pub(super) fn of(rows: &Rows) -> Option<(&Classes, Self)> {
+    pub(super) fn of(rows: &'a Rows) -> Option<(&'a Classes, Self)> {
         let classes = rows.as_classes()?;
         let guesses = classes.predicted.as_ref()?;
         if guesses.is_empty() {
             return None;
         }
-        let empty = vec![0u64; classes.names.len()];
-        let mut this = Self { truth: empty.clone(), predicted: empty.clone(), correct: empty, n: guesses.len() as u64 };
-        for (&truth, &guess) in classes.truth.iter().zip(guesses) {
-            this.truth[truth as usize] += 1;
-            this.predicted[guess as usize] += 1;
-            this.correct[truth as usize] += u64::from(truth == guess);
+        let weights = rows.weights();
+        let mut margins = Margins::empty(classes.names.len());
+        let mut squares = margins.clone();
+        for (row, (&truth, &guess)) in classes.truth.iter().zip(guesses).enumerate() {
+            let weight = weights.of_row(row);
+            margins.add(truth, guess, weight);
+            squares.add(truth, guess, weight * weight);
         }
-        Some((classes, this))
+        (margins.total > 0.0).then_some((classes, Self { margins, squares, n: rows.n(), classes, guesses, weights }))
     }
 
-    pub(super) fn all_correct(&self) -> u64 {
-        self.correct.iter().sum()
+    /// Wilson's interval of a share of rows, both parts named by how they are taken from the margins.
+    pub(super) fn wilson(&self, part: impl Fn(&Margins) -> f64, whole: impl Fn(&Margins) -> f64) -> Option<Interval> {
+        let all = whole(&self.margins);
+        wilson_of(part(&self.margins), all, all * all / whole(&self.squares))
+    }
+
+    /// The interval of any smooth statistic of the matrix by the delta method; it must not depend on the unit of the weights.
+    pub(super) fn delta(&self, statistic: impl Fn(&Margins) -> f64) -> Option<Interval> {
+        const STEP: f64 = 1e-6;
+        let classes = self.classes.names.len();
+        let cells = self.cells()?;
+        if cells.len() * classes > MOST_WORK {
+            return None;
+        }
+        let moved = |cell: &Cell, step: f64| {
+            let mut margins = self.margins.clone();
+            let unit = (1.0 - step) / margins.total;
+            for part in [&mut margins.truth, &mut margins.predicted, &mut margins.correct] {
+                part.iter_mut().for_each(|weight| *weight *= unit);
+            }
+            margins.total = 1.0 - step;
+            margins.add(cell.truth, cell.guess, step);
+            statistic(&margins)
+        };
+        let mut influence = vec![0.0; classes * classes];
+        for cell in &cells {
+            influence[cell.truth as usize * classes + cell.guess as usize] =
+                (moved(cell, STEP) - moved(cell, -STEP)) / (2.0 * STEP);
+        }
+        let pairs = self.classes.truth.iter().zip(self.guesses);
+        let of_rows: Vec<f64> =
+            pairs.map(|(&truth, &guess)| influence[truth as usize * classes + guess as usize]).collect();
+        // Differences leave rounding errors where nothing moves the statistic.
+        if of_rows.iter().all(|moves| moves.abs() < 1e-8) {
+            return None;
+        }
+        self.weights.delta_interval(statistic(&self.margins), &of_rows)
+    }
+
+    /// The cells that hold rows, by truth and then prediction.
+    fn cells(&self) -> Option<Vec<Cell>> {
+        let classes = self.classes.names.len();
+        if classes > MOST_CLASSES {
+            return None;
+        }
+        let mut all: Vec<Cell> = Vec::with_capacity(classes * classes);
+        for truth in 0..classes as u32 {
+            all.extend((0..classes as u32).map(|guess| Cell { truth, guess, weight: 0.0 }));
+        }
+        for (row, (&truth, &guess)) in self.classes.truth.iter().zip(self.guesses).enumerate() {
+            all[truth as usize * classes + guess as usize].weight += self.weights.of_row(row);
+        }
+        all.retain(|cell| cell.weight > 0.0);
+        Some(all)
     }
 }
 
-pub(super) const NO_ROWS: &str = "no labelled rows";
-
-const fn entry(
-    name: &'static str,
-    title: &'static str,
-    summary: &'static str,
-    reference: &'static str,
-    compute: fn(&Rows) -> Outcome,
-) -> Entry {
-    let (task, needs, higher_is_better) = (Task::Classification, Needs::Predictions, Some(true));
-    Entry { name, title, summary, reference, task, needs, higher_is_better, compute }
+struct Cell {
+    truth: u32,
+    guess: u32,
+    weight: f64,
 }
 
-pub(super) static ACCURACY: Entry = entry(
-    "accuracy",
-    "Accuracy",
-    "share of rows whose predicted class is the true one, 0 to 1; with Wilson's interval",
-    "scikit-learn accuracy_score; interval: Wilson (1927), doi:10.1080/01621459.1927.10502953",
-    |rows| match Confusion::of(rows) {
-        None => Outcome::undefined(NO_ROWS, 0),
-        Some((_, matrix)) => {
-            let correct = matrix.all_correct();
-            Outcome::of(correct as f64 / matrix.n as f64, matrix.n).within(wilson(correct, matrix.n, CONFIDENCE))
-        }
-    },
-);
+/// Weights of rows by true class (first index) and predicted class; `None` without rows, or with more than 256 classes.
+///
+/// Unweighted rows count 1 each, so the cells are counts.
+///
+/// ```
+/// use steward::metrics::{Column, Rows, confusion_matrix};
+/// let truth = [0.0, 1.0, 1.0].map(Some);
+/// let predicted = [0.0, 1.0, 0.0].map(Some);
+/// let rows = Rows::classification(Column::Numbers(&truth), Some(Column::Numbers(&predicted)), None, None).unwrap();
+/// assert_eq!(confusion_matrix(&rows), Some(vec![vec![1.0, 0.0], vec![1.0, 1.0]]));
+/// ```
+pub fn confusion_matrix(rows: &Rows) -> Option<Vec<Vec<f64>>> {
+    let (classes, confusion) = Confusion::of(rows)?;
+    let mut matrix = vec![vec![0.0; classes.names.len()]; classes.names.len()];
+    for cell in confusion.cells()? {
+        matrix[cell.truth as usize][cell.guess as usize] = cell.weight;
+    }
+    Some(matrix)
+}
 
-pub(super) static BALANCED_ACCURACY: Entry = entry(
-    "balanced_accuracy",
-    "Balanced accuracy",
-    "mean recall over the classes that occur among the labels, 0 to 1",
-    "scikit-learn balanced_accuracy_score; Brodersen et al. (2010), doi:10.1109/ICPR.2010.764",
-    |rows| match Confusion::of(rows) {
-        None => Outcome::undefined(NO_ROWS, 0),
-        Some((_, matrix)) => {
-            let present = matrix.truth.iter().zip(&matrix.correct).filter(|(truth, _)| **truth > 0);
-            let recalls: Vec<f64> = present.map(|(&truth, &correct)| correct as f64 / truth as f64).collect();
-            Outcome::of(recalls.iter().sum::<f64>() / recalls.len() as f64, matrix.n)
-        }
-    },
-);
-
-pub(super) static MCC: Entry = entry(
-    "mcc",
-    "Matthews correlation coefficient",
-    "correlation of true and predicted classes, -1 to 1, also for more than two; 0 when all rows have one class on either side",
-    "scikit-learn matthews_corrcoef; Gorodkin (2004), doi:10.1016/j.compbiolchem.2004.09.006",
-    |rows| match Confusion::of(rows) {
-        None => Outcome::undefined(NO_ROWS, 0),
-        Some((_, matrix)) => {
-            let n = matrix.n as f64;
-            let spread = |counts: &[u64]| n * n - counts.iter().map(|&count| count as f64 * count as f64).sum::<f64>();
-            let (truth, predicted) = (spread(&matrix.truth), spread(&matrix.predicted));
-            if truth == 0.0 || predicted == 0.0 {
-                return Outcome::of(0.0, matrix.n).because("all rows have one class on one side: 0 by convention");
-            }
-            let covariance = matrix.all_correct() as f64 * n - agreement(&matrix);
-            Outcome::of(covariance / (truth.sqrt() * predicted.sqrt()), matrix.n)
-        }
-    },
-);
-
-pub(super) static COHEN_KAPPA: Entry = entry(
-    "cohen_kappa",
-    "Cohen's kappa",
-    "agreement beyond chance, at most 1; undefined when chance alone would agree on every row",
-    "scikit-learn cohen_kappa_score; Cohen (1960), doi:10.1177/001316446002000104",
-    |rows| match Confusion::of(rows) {
-        None => Outcome::undefined(NO_ROWS, 0),
-        Some((_, matrix)) => {
-            let n = matrix.n as f64;
-            let chance = agreement(&matrix);
-            if chance == n * n {
-                return Outcome::undefined("all rows have the same class on both sides", matrix.n);
-            }
-            Outcome::of((matrix.all_correct() as f64 * n - chance) / (n * n - chance), matrix.n)
-        }
-    },
-);
-
-/// Rows that would agree by chance, times the number of rows.
-fn agreement(matrix: &Confusion) -> f64 {
-    matrix.truth.iter().zip(&matrix.predicted).map(|(&truth, &predicted)| truth as f64 * predicted as f64).sum()
+/// The places of the `most` classes with the most labelled and predicted rows, in the order of the classes.
+pub(super) fn largest_classes(rows: &Rows, most: usize) -> Vec<usize> {
+    let Some((classes, confusion)) = Confusion::of(rows) else { return Vec::new() };
+    let size = |class: &usize| confusion.margins.truth[*class] + confusion.margins.predicted[*class];
+    let mut places: Vec<usize> = (0..classes.names.len()).collect();
+    places.sort_by(|a, b| size(b).total_cmp(&size(a)).then(a.cmp(b)));
+    places.truncate(most);
+    places.sort_unstable();
+    places
 }

@@ -1,4 +1,4 @@
-//! What a metric is.
+//! What a metric is, and what it says of itself: listings, help and the pages of documentation are made from the entries.
 
 use serde::Serialize;
 
@@ -18,6 +18,16 @@ pub trait Metric: Sync {
     fn summary(&self) -> &'static str;
     /// Where the definition comes from.
     fn reference(&self) -> &'static str;
+    /// The definition as a formula.
+    fn formula(&self) -> &'static str;
+    /// When it is the right one to look at.
+    fn use_when(&self) -> &'static str;
+    /// What it does not see, and where it misleads.
+    fn limits(&self) -> &'static str;
+    /// Which 95 % interval it carries, or why none.
+    fn interval(&self) -> &'static str;
+    /// Lowest and highest value it can have; infinite where there is no bound.
+    fn range(&self) -> (f64, f64);
     /// The task it belongs to.
     fn task(&self) -> Task;
     /// The columns it is computed from, beside the labels.
@@ -26,6 +36,10 @@ pub trait Metric: Sync {
     fn higher_is_better(&self) -> Option<bool>;
     /// The metric of these rows. Never panics; may be called with rows of the other task and then has no value.
     fn compute(&self, rows: &Rows) -> Outcome;
+    /// The metric of one class against all others, by its place in [`Rows::classes`]; `None` when it has no such form.
+    fn of_class(&self, _rows: &Rows, _class: usize) -> Option<Outcome> {
+        None
+    }
 }
 
 /// The column a metric needs beside the labels.
@@ -34,8 +48,10 @@ pub trait Metric: Sync {
 pub enum Needs {
     /// Predicted classes or numbers.
     Predictions,
-    /// Scores or probabilities of the positive class.
+    /// Scores or probabilities of the positive class, or of every class.
     Scores,
+    /// Scores or probabilities of every class.
+    ClassScores,
 }
 
 /// What a metric came to, before it is named.
@@ -69,12 +85,22 @@ impl Outcome {
     }
 }
 
+/// The texts of an entry.
+pub(super) struct Texts {
+    pub(super) title: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) formula: &'static str,
+    pub(super) use_when: &'static str,
+    pub(super) limits: &'static str,
+    pub(super) interval: &'static str,
+    pub(super) reference: &'static str,
+}
+
 /// A metric as a row of a table: most need no more than a function.
 pub(super) struct Entry {
     pub(super) name: &'static str,
-    pub(super) title: &'static str,
-    pub(super) summary: &'static str,
-    pub(super) reference: &'static str,
+    pub(super) texts: Texts,
+    pub(super) range: (f64, f64),
     pub(super) task: Task,
     pub(super) needs: Needs,
     pub(super) higher_is_better: Option<bool>,
@@ -86,13 +112,28 @@ impl Metric for Entry {
         self.name
     }
     fn title(&self) -> &'static str {
-        self.title
+        self.texts.title
     }
     fn summary(&self) -> &'static str {
-        self.summary
+        self.texts.summary
     }
     fn reference(&self) -> &'static str {
-        self.reference
+        self.texts.reference
+    }
+    fn formula(&self) -> &'static str {
+        self.texts.formula
+    }
+    fn use_when(&self) -> &'static str {
+        self.texts.use_when
+    }
+    fn limits(&self) -> &'static str {
+        self.texts.limits
+    }
+    fn interval(&self) -> &'static str {
+        self.texts.interval
+    }
+    fn range(&self) -> (f64, f64) {
+        self.range
     }
     fn task(&self) -> Task {
         self.task

@@ -1,149 +1,216 @@
 //! Metrics of the errors of a regressor.
 
 use super::confusion::NO_ROWS;
-use super::entry::{CONFIDENCE, Entry, Needs, Outcome};
+use super::entry::{CONFIDENCE, Entry, Needs, Outcome, Texts};
 use super::losses::{RowLoss, errors};
 use super::probability::mean_loss;
+use super::weights::exponent;
 use super::{Rows, Task};
-use crate::stats::{Interval, Moments, mean_of, mean_t, median};
+use crate::stats::{Interval, median, normal_quantile, scale};
 
-const NO_NUMBERS: &str = "no numeric labels and predictions";
+pub(super) const NO_NUMBERS: &str = "no numeric labels and predictions";
+pub(super) const STUDENT: &str = "Student's, of the mean over rows";
+const FROM_ZERO: (f64, f64) = (0.0, f64::INFINITY);
 
-const fn entry(
+pub(super) const fn entry(
     name: &'static str,
-    title: &'static str,
-    summary: &'static str,
-    reference: &'static str,
+    range: (f64, f64),
+    texts: Texts,
     higher_is_better: Option<bool>,
     compute: fn(&Rows) -> Outcome,
 ) -> Entry {
     let (task, needs) = (Task::Regression, Needs::Predictions);
-    Entry { name, title, summary, reference, task, needs, higher_is_better, compute }
+    Entry { name, texts, range, task, needs, higher_is_better, compute }
 }
 
 pub(super) static MAE: Entry = entry(
     "mae",
-    "Mean absolute error",
-    "mean distance of predictions from the truth, in its unit, from 0; with Student's interval",
-    "scikit-learn mean_absolute_error",
+    FROM_ZERO,
+    Texts {
+        title: "Mean absolute error",
+        summary: "mean distance of predictions from the truth, in its unit, from 0; with Student's interval",
+        formula: "mean of |prediction - truth|",
+        use_when: "Errors cost in proportion to their size.",
+        limits: "Is in the unit of the truth, so models of different quantities do not compare.",
+        interval: STUDENT,
+        reference: "scikit-learn mean_absolute_error; Willmott and Matsuura (2005), doi:10.3354/cr030079",
+    },
     Some(false),
     |rows| mean_loss(rows, RowLoss::AbsoluteError, NO_NUMBERS),
 );
 
 pub(super) static MSE: Entry = entry(
     "mse",
-    "Mean squared error",
-    "mean squared distance of predictions from the truth, from 0; with Student's interval",
-    "scikit-learn mean_squared_error",
+    FROM_ZERO,
+    Texts {
+        title: "Mean squared error",
+        summary: "mean squared distance of predictions from the truth, from 0; with Student's interval",
+        formula: "mean of (prediction - truth)^2",
+        use_when: "Large errors cost more than in proportion.",
+        limits: "A few large errors decide it; its unit is squared, so prefer `rmse` for people.",
+        interval: STUDENT,
+        reference: "scikit-learn mean_squared_error; Chai and Draxler (2014), doi:10.5194/gmd-7-1247-2014",
+    },
     Some(false),
     |rows| mean_loss(rows, RowLoss::SquaredError, NO_NUMBERS),
 );
 
 pub(super) static RMSE: Entry = entry(
     "rmse",
-    "Root mean squared error",
-    "square root of the mean squared error, in the unit of the truth, from 0; with the roots of its interval",
-    "scikit-learn root_mean_squared_error",
+    FROM_ZERO,
+    Texts {
+        title: "Root mean squared error",
+        summary: "square root of the mean squared error, in the unit of the truth, from 0; with the roots of its interval",
+        formula: "sqrt(mean of (prediction - truth)^2)",
+        use_when: "Large errors cost more than in proportion and the value is read by people.",
+        limits: "A few large errors decide it.",
+        interval: "Student's interval of the mean squared error, carried over",
+        reference: "scikit-learn root_mean_squared_error; Chai and Draxler (2014), doi:10.5194/gmd-7-1247-2014",
+    },
     Some(false),
     |rows| {
-        let squared = mean_loss(rows, RowLoss::SquaredError, NO_NUMBERS);
-        let root = |interval: Interval| Interval { low: interval.low.sqrt(), high: interval.high.sqrt() };
-        Outcome { value: squared.value.map(f64::sqrt), interval: squared.interval.map(root), ..squared }
+        over_errors(rows, |errors| {
+            // In units of the largest error, whose square neither overflows nor vanishes.
+            let unit = exponent(errors.iter().copied());
+            let squares: Vec<f64> = errors.iter().map(|error| scale(*error, -unit).powi(2)).collect();
+            let root = |square: f64| scale(square.max(0.0).sqrt(), unit);
+            let mean = rows.weights().mean(&squares)?;
+            let interval = rows.weights().mean_interval(&squares);
+            Some((root(mean), interval.map(|of| Interval { low: root(of.low), high: root(of.high) })))
+        })
     },
 );
 
 pub(super) static MEDIAN_ABSOLUTE_ERROR: Entry = entry(
     "median_absolute_error",
-    "Median absolute error",
-    "the distance from the truth that half of the predictions stay within, in its unit; outliers do not move it",
-    "scikit-learn median_absolute_error",
+    FROM_ZERO,
+    Texts {
+        title: "Median absolute error",
+        summary: "the distance from the truth that half of the predictions stay within, in its unit; outliers do not move it",
+        formula: "median of |prediction - truth|; with weights the middle of the summed weights",
+        use_when: "A few wild rows should not decide, such as with faulty labels.",
+        limits: "Does not see how bad the worse half is.",
+        interval: "from order statistics, whatever the distribution; none with weights or below 6 rows",
+        reference: "scikit-learn median_absolute_error; interval: Conover (1999), Practical Nonparametric Statistics, 3.2",
+    },
     Some(false),
     |rows| {
         over_errors(rows, |errors| {
-            let mut distances: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
-            distances.sort_unstable_by(f64::total_cmp);
-            median(&distances)
+            let distances: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
+            match rows.weights().0 {
+                None => {
+                    let mut sorted = distances;
+                    sorted.sort_unstable_by(f64::total_cmp);
+                    Some((median(&sorted)?, median_interval(&sorted)))
+                }
+                Some(weights) => Some((weighted_median(&distances, weights)?, None)),
+            }
         })
     },
 );
 
 pub(super) static MAX_ERROR: Entry = entry(
     "max_error",
-    "Maximum error",
-    "the largest distance of a prediction from the truth, in its unit",
-    "scikit-learn max_error",
-    Some(false),
-    |rows| over_errors(rows, |errors| errors.iter().map(|error| error.abs()).max_by(f64::total_cmp)),
-);
-
-pub(super) static MEAN_ERROR: Entry = entry(
-    "mean_error",
-    "Mean error",
-    "mean of prediction minus truth, in its unit: positive when predictions are too high; 0 is best; with Student's interval",
-    "Walther and Moore (2005), doi:10.1111/j.2005.0906-7590.04112.x",
-    None,
-    |rows| {
-        let Some(errors) = errors(rows).map(|errors| errors.collect::<Vec<f64>>()) else {
-            return Outcome::undefined(NO_NUMBERS, rows.n());
-        };
-        let outcome = over_errors(rows, |errors| mean_of(errors.iter().copied()));
-        outcome.within(mean_t(&Moments::of(&errors), CONFIDENCE))
+    FROM_ZERO,
+    Texts {
+        title: "Maximum error",
+        summary: "the largest distance of a prediction from the truth, in its unit; weights do not move it, but a row of weight 0 does not count",
+        formula: "max of |prediction - truth|",
+        use_when: "No single prediction may be off by more than a limit.",
+        limits: "One row decides it, and it grows with the number of rows.",
+        interval: "none: a sample says nothing about rows that are worse than its worst",
+        reference: "scikit-learn max_error",
     },
-);
-
-pub(super) static MAPE: Entry = entry(
-    "mape",
-    "Mean absolute percentage error",
-    "mean of |error| / |truth| as a fraction (0.1 is 10 %), from 0; a truth of 0 counts as 2.2e-16, so one such row makes it \
-     enormous: prefer smape or mae there",
-    "scikit-learn mean_absolute_percentage_error; de Myttenaere et al. (2016), doi:10.1016/j.neucom.2015.12.114",
     Some(false),
     |rows| {
-        let outcome = over_rows(rows, |truth, predicted| (predicted - truth).abs() / truth.abs().max(f64::EPSILON));
-        let zeros = rows.as_numbers().map_or(0, |(truth, _)| truth.iter().filter(|truth| **truth == 0.0).count());
-        if zeros > 0 && outcome.value.is_some() {
-            outcome.because(format!("the truth is 0 in {zeros} rows, where a percentage has no meaning"))
-        } else {
-            outcome
-        }
-    },
-);
-
-pub(super) static SMAPE: Entry = entry(
-    "smape",
-    "Symmetric mean absolute percentage error",
-    "mean of 2 |error| / (|truth| + |prediction|) as a fraction, 0 to 2; 0 where both are 0",
-    "Makridakis (1993), doi:10.1016/0169-2070(93)90079-3",
-    Some(false),
-    |rows| {
-        over_rows(rows, |truth, predicted| {
-            let scale = truth.abs() + predicted.abs();
-            if scale == 0.0 { 0.0 } else { 2.0 * (predicted - truth).abs() / scale }
+        let weights = rows.weights();
+        over_errors(rows, |errors| {
+            let counting = errors.iter().enumerate().filter(|(row, _)| weights.of_row(*row) > 0.0);
+            Some((counting.map(|(_, error)| error.abs()).max_by(f64::total_cmp)?, None))
         })
     },
 );
 
-fn over_errors(rows: &Rows, measure: impl Fn(&[f64]) -> Option<f64>) -> Outcome {
+pub(super) static MEAN_ERROR: Entry = entry(
+    "mean_error",
+    (f64::NEG_INFINITY, f64::INFINITY),
+    Texts {
+        title: "Mean error",
+        summary: "mean of prediction minus truth, in its unit: positive when predictions are too high; 0 is best; with Student's interval",
+        formula: "mean of (prediction - truth)",
+        use_when: "Predictions are summed up, so that what matters is whether they are too high or too low on the whole.",
+        limits: "Errors of both signs cancel: 0 does not mean that predictions are good.",
+        interval: STUDENT,
+        reference: "Walther and Moore (2005), doi:10.1111/j.2005.0906-7590.04112.x",
+    },
+    None,
+    |rows| over_errors(rows, |errors| Some((rows.weights().mean(errors)?, rows.weights().mean_interval(errors)))),
+);
+
+pub(super) static PINBALL: Entry = entry(
+    "pinball",
+    FROM_ZERO,
+    Texts {
+        title: "Pinball loss",
+        summary: "mean loss of predictions of a quantile (the median unless `quantile` says otherwise), in the unit of the truth, from 0; \
+                  half the mean absolute error at 0.5; with Student's interval",
+        formula: "mean of (q (truth - prediction) when the truth is above, else (1 - q) (prediction - truth))",
+        use_when: "Predictions stand for a quantile, such as stock that suffices on 90 % of days.",
+        limits: "Only values of the same quantile compare.",
+        interval: STUDENT,
+        reference: "scikit-learn mean_pinball_loss; Koenker and Bassett (1978), doi:10.2307/1913643",
+    },
+    Some(false),
+    |rows| {
+        let quantile = rows.settings().quantile;
+        over_errors(rows, |errors| {
+            let losses: Vec<f64> = errors
+                .iter()
+                .map(|error| if *error < 0.0 { quantile * -error } else { (1.0 - quantile) * error })
+                .collect();
+            Some((rows.weights().mean(&losses)?, rows.weights().mean_interval(&losses)))
+        })
+    },
+);
+
+/// A measure of prediction minus truth.
+pub(super) fn over_errors(rows: &Rows, measure: impl Fn(&[f64]) -> Option<(f64, Option<Interval>)>) -> Outcome {
     let Some(errors) = errors(rows).map(|errors| errors.collect::<Vec<f64>>()) else {
         return Outcome::undefined(NO_NUMBERS, rows.n());
     };
     if errors.is_empty() {
         return Outcome::undefined(NO_ROWS, 0);
     }
-    Outcome { value: measure(&errors), n: rows.n(), ..Outcome::default() }
+    match measure(&errors) {
+        Some((value, interval)) => Outcome::of(value, rows.n()).within(interval),
+        None => Outcome::undefined("the errors exceed the largest number, or no row has weight", rows.n()),
+    }
 }
 
-fn over_rows(rows: &Rows, measure: impl Fn(f64, f64) -> f64) -> Outcome {
-    let Some((truth, predicted)) = rows.as_numbers() else {
-        return Outcome::undefined(NO_NUMBERS, rows.n());
-    };
-    if truth.is_empty() {
-        return Outcome::undefined(NO_ROWS, 0);
+/// The interval of a median between order statistics.
+fn median_interval(sorted: &[f64]) -> Option<Interval> {
+    let n = sorted.len() as f64;
+    let half = normal_quantile(0.5 + 0.5 * CONFIDENCE)? * n.sqrt() / 2.0;
+    let (low, high) = ((n / 2.0 - half).floor(), (1.0 + n / 2.0 + half).ceil());
+    (low >= 1.0 && high <= n).then(|| Interval { low: sorted[low as usize - 1], high: sorted[high as usize - 1] })
+}
+
+/// Half of the weight lies at or below it; between two values when exactly half does, as in a median of an even number.
+fn weighted_median(values: &[f64], weights: &[f64]) -> Option<f64> {
+    let mut pairs: Vec<(f64, f64)> =
+        values.iter().copied().zip(weights.iter().copied()).filter(|(_, weight)| *weight > 0.0).collect();
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let half = super::weights::sum(pairs.iter().map(|(_, weight)| *weight)) / 2.0;
+    let mut below = crate::stats::DoubleSum::new();
+    for (place, (value, weight)) in pairs.iter().enumerate() {
+        below.add(*weight);
+        if below.value() > half {
+            return Some(*value);
+        }
+        if below.value() == half {
+            let next = pairs.get(place + 1).map_or(*value, |next| next.0);
+            return Some(value / 2.0 + next / 2.0);
+        }
     }
-    let values: Vec<f64> = truth.iter().zip(predicted).map(|(&truth, &predicted)| measure(truth, predicted)).collect();
-    let interval = mean_t(&Moments::of(&values), CONFIDENCE).map(|mut interval| {
-        interval.low = interval.low.max(0.0);
-        interval
-    });
-    Outcome { value: mean_of(values), n: rows.n(), ..Outcome::default() }.within(interval)
+    pairs.last().map(|last| last.0)
 }

@@ -3,7 +3,7 @@
 use super::{Rows, Task};
 
 /// scikit-learn's bound: a probability of exactly 0 or 1 counts as this far from it.
-const CLIP: f64 = f64::EPSILON;
+pub(super) const CLIP: f64 = f64::EPSILON;
 
 /// A loss (or gain) that every row has on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

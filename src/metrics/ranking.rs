@@ -1,11 +1,11 @@
-//! Metrics of the order of scores: only which row scores higher matters.
+//! The order of scores: which row scores higher, and the curves that follow from it.
+//!
+//! The AUC is computed from whole numbers where rows have no weights, so that ties cost no rounding. [`auc`] is also what tests between
+//! two models are made from.
 
-use super::Task;
-use super::confusion::NO_ROWS;
-use super::entry::{CONFIDENCE, Entry, Needs, Outcome};
+use super::Rows;
+use super::weights::{Weights, sum};
 use crate::stats::{Interval, Moments, normal_quantile};
-
-const NO_SCORES: &str = "no score column";
 
 /// The area under the ROC curve with what its uncertainty needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,8 +30,9 @@ impl Auc {
 /// Variance by DeLong, DeLong and Clarke-Pearson (1988, DOI 10.2307/2531595) in the form of Sun and Xu (2014,
 /// DOI 10.1109/LSP.2014.2337313).
 pub fn auc(rows: impl Iterator<Item = (bool, f64)>) -> Option<Auc> {
-    let groups = groups(rows);
-    let (positives, negatives) = groups.iter().fold((0, 0), |(p, n), group| (p + group.positives, n + group.negatives));
+    let groups = groups(rows.map(|(positive, score)| (positive, score, 1.0)));
+    let count = |of: fn(&Group) -> f64| groups.iter().map(|group| of(group) as u64).sum::<u64>();
+    let (positives, negatives) = (count(|group| group.positives), count(|group| group.negatives));
     if positives == 0 || negatives == 0 {
         return None;
     }
@@ -42,18 +43,38 @@ pub fn auc(rows: impl Iterator<Item = (bool, f64)>) -> Option<Auc> {
     let (mut of_positives, mut of_negatives) = (Moments::new(), Moments::new());
     // Groups come by falling score; what has been seen scores higher.
     for group in &groups {
-        let below = negatives - seen_negatives - group.negatives;
-        let beaten = 2 * below + group.negatives;
-        doubled_pairs += u128::from(group.positives) * u128::from(beaten);
-        let beaten_by = 2 * seen_positives + group.positives;
-        of_positives.merge(&repeated(beaten as f64 / (2.0 * n), group.positives));
-        of_negatives.merge(&repeated(beaten_by as f64 / (2.0 * p), group.negatives));
-        seen_positives += group.positives;
-        seen_negatives += group.negatives;
+        let (here_positives, here_negatives) = (group.positives as u64, group.negatives as u64);
+        let below = negatives - seen_negatives - here_negatives;
+        let beaten = 2 * below + here_negatives;
+        doubled_pairs += u128::from(here_positives) * u128::from(beaten);
+        let beaten_by = 2 * seen_positives + here_positives;
+        of_positives.merge(&repeated(beaten as f64 / (2.0 * n), here_positives));
+        of_negatives.merge(&repeated(beaten_by as f64 / (2.0 * p), here_negatives));
+        seen_positives += here_positives;
+        seen_negatives += here_negatives;
     }
     let value = doubled_pairs as f64 / (2.0 * p * n);
     let variance = of_positives.variance().zip(of_negatives.variance()).map(|(a, b)| a / p + b / n);
     Some(Auc { value, variance })
+}
+
+/// The AUC of rows with weights: a pair counts the product of its weights. Without weights [`auc`], with its variance.
+pub(super) fn weighted_auc(rows: impl Iterator<Item = (bool, f64)>, weights: Weights<'_>) -> Option<Auc> {
+    if weights.0.is_none() {
+        return auc(rows);
+    }
+    let groups = groups(rows.enumerate().map(|(row, (positive, score))| (positive, score, weights.of_row(row))));
+    let (positives, negatives) = totals(&groups);
+    if positives <= 0.0 || negatives <= 0.0 {
+        return None;
+    }
+    let mut below = negatives;
+    let pairs = groups.iter().map(|group| {
+        below -= group.negatives;
+        group.positives * (below + 0.5 * group.negatives)
+    });
+    let value = (sum(pairs) / positives / negatives).clamp(0.0, 1.0);
+    Some(Auc { value, variance: None })
 }
 
 /// The moments of one value `times` over.
@@ -62,71 +83,66 @@ fn repeated(value: f64, times: u64) -> Moments {
 }
 
 /// Rows with the same score.
-struct Group {
-    positives: u64,
-    negatives: u64,
+pub(super) struct Group {
+    pub(super) score: f64,
+    pub(super) positives: f64,
+    pub(super) negatives: f64,
 }
 
-/// Groups of equal scores, by falling score.
-fn groups(rows: impl Iterator<Item = (bool, f64)>) -> Vec<Group> {
-    let mut rows: Vec<(f64, bool)> = rows.map(|(positive, score)| (score + 0.0, positive)).collect();
-    rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+/// Weight of positive and of negative rows.
+pub(super) fn totals(groups: &[Group]) -> (f64, f64) {
+    (sum(groups.iter().map(|group| group.positives)), sum(groups.iter().map(|group| group.negatives)))
+}
+
+/// Groups of equal scores of rows `(is positive, score, weight)`, by falling score; rows without weight form none.
+fn groups(rows: impl Iterator<Item = (bool, f64, f64)>) -> Vec<Group> {
+    let mut rows: Vec<(f64, bool, f64)> = rows
+        .filter(|(_, _, weight)| *weight > 0.0)
+        .map(|(positive, score, weight)| (score + 0.0, positive, weight))
+        .collect();
+    // By class and weight too, so that sums do not depend on the order of the rows given.
+    rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.total_cmp(&b.2)));
     rows.chunk_by(|a, b| a.0 == b.0)
         .map(|group| {
-            let positives = group.iter().filter(|(_, positive)| *positive).count() as u64;
-            Group { positives, negatives: group.len() as u64 - positives }
+            let of = |wanted| sum(group.iter().filter(|(_, positive, _)| *positive == wanted).map(|(_, _, w)| *w));
+            Group { score: group[0].0, positives: of(true), negatives: of(false) }
         })
         .collect()
 }
 
-pub(super) static ROC_AUC: Entry = Entry {
-    name: "roc_auc",
-    title: "Area under the ROC curve",
-    summary: "probability that a positive row scores higher than a negative one, ties counting half, 0 to 1 (0.5 is chance); \
-              undefined with one class; with DeLong's interval",
-    reference: "scikit-learn roc_auc_score; interval: DeLong et al. (1988), doi:10.2307/2531595",
-    task: Task::Classification,
-    needs: Needs::Scores,
-    higher_is_better: Some(true),
-    compute: |rows| {
-        let Some(scored) = rows.as_classes().and_then(|classes| classes.scored()) else {
-            return Outcome::undefined(NO_SCORES, 0);
-        };
-        match auc(scored) {
-            _ if rows.n() == 0 => Outcome::undefined(NO_ROWS, 0),
-            None => Outcome::undefined("all labels are of one class", rows.n()),
-            Some(auc) => Outcome::of(auc.value, rows.n()).within(auc.interval(CONFIDENCE)),
-        }
-    },
-};
+/// The groups of these rows' scores; `None` without scores.
+pub(super) fn groups_of(rows: &Rows) -> Option<Vec<Group>> {
+    let (scored, weights) = (rows.as_classes()?.scored()?, rows.weights());
+    Some(groups(scored.enumerate().map(|(row, (positive, score))| (positive, score, weights.of_row(row)))))
+}
 
-pub(super) static AVERAGE_PRECISION: Entry = Entry {
-    name: "average_precision",
-    title: "Average precision",
-    summary: "precision averaged over recall as the score threshold falls, without interpolation, 0 to 1 (chance is the share of \
-              positive rows); 0 without positive rows",
-    reference: "scikit-learn average_precision_score; Davis and Goadrich (2006), doi:10.1145/1143844.1143874",
-    task: Task::Classification,
-    needs: Needs::Scores,
-    higher_is_better: Some(true),
-    compute: |rows| {
-        let Some(scored) = rows.as_classes().and_then(|classes| classes.scored()) else {
-            return Outcome::undefined(NO_SCORES, 0);
-        };
-        if rows.n() == 0 {
-            return Outcome::undefined(NO_ROWS, 0);
-        }
-        let groups = groups(scored);
-        let positives: u64 = groups.iter().map(|group| group.positives).sum();
-        if positives == 0 {
-            return Outcome::of(0.0, rows.n()).because("no row is labelled positive: 0 by convention");
-        }
-        let (mut found, mut flagged, mut area) = (0u64, 0u64, 0.0);
-        for group in &groups {
-            found += group.positives;
-            flagged += group.positives + group.negatives;
-            area += group.positives as f64 * (found as f64 / flagged as f64);
-        }
-        Outcome::of(area / positives as f64, rows.n())
-    },
-};
+/// A point of the ROC curve: what is flagged when every score from `threshold` on is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RocPoint {
+    /// The lowest score that is flagged; infinite at the start of the curve, where none is.
+    pub threshold: f64,
+    /// Share of the negative rows that are flagged; `None` when there are none.
+    pub false_positive_rate: Option<f64>,
+    /// Share of the positive rows that are flagged; `None` when there are none.
+    pub true_positive_rate: Option<f64>,
+}
+
+/// The ROC curve, from nothing flagged to everything, with a point for every distinct score; `None` without scores or rows.
+pub fn roc_curve(rows: &Rows) -> Option<Vec<RocPoint>> {
+    let groups = groups_of(rows).filter(|groups| !groups.is_empty())?;
+    let (positives, negatives) = totals(&groups);
+    let rate = |part: f64, whole: f64| (whole > 0.0).then(|| (part / whole).min(1.0));
+    let (mut hits, mut alarms) = (0.0, 0.0);
+    let point = |threshold, hits, alarms| RocPoint {
+        threshold,
+        false_positive_rate: rate(alarms, negatives),
+        true_positive_rate: rate(hits, positives),
+    };
+    let mut curve = vec![point(f64::INFINITY, 0.0, 0.0)];
+    for group in &groups {
+        hits += group.positives;
+        alarms += group.negatives;
+        curve.push(point(group.score, hits, alarms));
+    }
+    Some(curve)
+}

@@ -10,7 +10,6 @@ mod new_test;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -19,6 +18,7 @@ pub use evaluate::{Observations, evaluate};
 pub use new_test::{NewTest, create};
 
 use super::validation::{self, FieldProblem};
+use crate::ab;
 use crate::db::ab_tests::register;
 use crate::db::audit::{self, Actor, Event, Outcome};
 
@@ -199,16 +199,7 @@ pub fn assign(test: &TestRow, unit_id: &str) -> char {
     // Tests that a job made have no seed: their id is one.
     let seed =
         test.plan.get("seed").and_then(serde_json::Value::as_str).map_or_else(|| test.id.to_string(), str::to_owned);
-    let mut hasher = Sha256::new();
-    hasher.update(seed.as_bytes());
-    hasher.update([0]);
-    hasher.update(unit_id.as_bytes());
-    let digest = hasher.finalize();
-    let mut first = [0_u8; 8];
-    first.copy_from_slice(&digest[..8]);
-    // 53 bits are what a double holds exactly.
-    let place = (u64::from_be_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64;
-    if place < test.traffic_split { 'b' } else { 'a' }
+    if ab::sees_b(&seed, unit_id, test.traffic_split) { 'b' } else { 'a' }
 }
 
 /// The test, locked, in one of these states.

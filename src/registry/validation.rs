@@ -7,10 +7,10 @@
 
 mod checks;
 pub mod evaluate;
+pub mod evidence;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -18,6 +18,8 @@ pub use crate::db::validation_metrics::{Filter, Metric, NewMetric, Point};
 pub use evaluate::{Averaging, Classification, Evaluation, Regression, Target};
 
 pub(super) use checks::metric_name as checks_of_metric_name;
+
+use evidence::Measured;
 
 use super::Setup;
 use crate::db::audit::{self, Actor, Event, Outcome};
@@ -123,16 +125,15 @@ pub async fn log(
             metric.model_version.clone_from(&registered);
         }
     }
+    of_runs(conn, &metrics).await?;
     let rows = validation_metrics::insert(conn, &metrics, &actor.name).await?;
     let mut subjects: Vec<String> = metrics.iter().map(subject).collect();
     subjects.sort();
     subjects.dedup();
     for subject_of in &subjects {
         let mine: Vec<&NewMetric> = metrics.iter().filter(|m| subject(m) == *subject_of).collect();
-        let mut names: Vec<&str> = mine.iter().map(|m| m.metric_name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let detail = json!({ "count": mine.len(), "names": names });
+        let measured: Vec<Measured<'_>> = mine.iter().map(|metric| measured(metric)).collect();
+        let detail = evidence::detail(&measured, None);
         let event = Event {
             actor,
             action: "metrics.logged",
@@ -144,6 +145,38 @@ pub async fn log(
         audit::append(conn, &event).await?;
     }
     Ok(rows)
+}
+
+/// A metric that names a run must be of one that was about its model: a value must not look measured when it was typed.
+async fn of_runs(conn: &mut PgConnection, metrics: &[NewMetric]) -> Result<(), Error> {
+    let named: Vec<Uuid> = metrics.iter().filter_map(|metric| metric.run_id).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let known = validation_metrics::runs_about(conn, &named).await?;
+    let mut problems = Vec::new();
+    for (item, metric) in metrics.iter().enumerate() {
+        let Some(run_id) = metric.run_id else { continue };
+        let detail = match known.iter().find(|(id, _)| *id == run_id) {
+            None => format!("there is no run {run_id}; leave it out for a value that no run of Steward measured"),
+            Some((_, model)) if model.as_ref().is_some_and(|model| *model != metric.model_name) => {
+                format!("run {run_id} was about another model")
+            }
+            Some(_) => continue,
+        };
+        problems.push(FieldProblem { item, pointer: "/run_id".to_owned(), detail });
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
+
+fn measured(metric: &NewMetric) -> Measured<'_> {
+    Measured {
+        name: &metric.metric_name,
+        split: metric.dataset_split.as_deref(),
+        segment: metric.segment.as_deref(),
+        value: metric.metric_value,
+        sample_count: metric.sample_count,
+    }
 }
 
 fn subject(metric: &NewMetric) -> String {

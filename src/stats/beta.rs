@@ -92,7 +92,7 @@ fn fraction(a: f64, b: f64, x: f64, y: f64, distance: f64) -> f64 {
 }
 
 /// `ln(x^a y^b / B(a, b))`.
-fn ln_prefix(a: f64, b: f64, x: f64, y: f64) -> f64 {
+pub(super) fn ln_prefix(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if is_stirling(a) && is_stirling(b) {
         let distance = if x <= y { a - (a + b) * x } else { (a + b) * y - b };
         let correction = stirling_error(a) + stirling_error(b) - stirling_error(a + b);

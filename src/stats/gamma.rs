@@ -12,7 +12,7 @@ const MAX_TERMS: u32 = 200_000;
 const TINY: f64 = 1e-300;
 
 /// `ln gamma(x)` for positive `x`.
-pub(super) fn ln_gamma(x: f64) -> f64 {
+pub fn ln_gamma(x: f64) -> f64 {
     statrs::function::gamma::ln_gamma(x)
 }
 

@@ -68,7 +68,7 @@ pub fn fieller(
 }
 
 /// Fieller's `g`: the squared critical value over the squared t statistic of the denominator.
-pub(super) fn fieller_g(denominator: f64, denominator_variance: f64, critical: f64) -> f64 {
+pub fn fieller_g(denominator: f64, denominator_variance: f64, critical: f64) -> f64 {
     critical * critical * denominator_variance / (denominator * denominator)
 }
 

@@ -162,7 +162,8 @@ async fn a_look_says_what_is_left_of_the_plan() {
         let found = look(pool, test.id, &both(0.86, 0.8601, n)).await.unwrap();
         assert!(found.reason.contains(&format!("This is look {number} of 3")), "{found:?}");
         assert_eq!(found.reason.contains("no planned look is left"), number == 3, "{found:?}");
-        assert!((found.details["level"].as_f64().unwrap() - 0.05 / 3.0).abs() < 1e-12, "{found:?}");
+        let level = steward::ab::planned_level(number, 3, 0.05);
+        assert!((found.details["level"].as_f64().unwrap() - level).abs() < 1e-12, "{found:?}");
     }
 }
 

@@ -53,7 +53,8 @@ async fn a_run_that_somebody_asks_for_neither_decides_nor_ends_a_test() {
             .fetch_one(pool)
             .await
             .unwrap();
-    assert!((level - 0.05 / 10.0).abs() < 1e-12, "looks by hand use nothing of the plan up: {level}");
+    let first_of_ten = steward::ab::planned_level(1, 10, 0.05);
+    assert!((level - first_of_ten).abs() < 1e-12, "looks by hand use nothing of the plan up: {level}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Documents that are made from the program stay equal to it. `UPDATE_DOCS=1` writes them.
 
-fn same(path: &str, made: &str) {
+pub(crate) fn same(path: &str, made: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -5,18 +5,22 @@
 // A test binary exports nothing, so `pub` between its modules says no more than `pub(crate)`.
 #![allow(unreachable_pub)]
 
+mod ab_command;
+mod ab_simulations;
 mod ab_tests;
 mod access;
 mod audit;
 mod bad_input;
 mod by_hand;
 mod choosing;
+mod concept;
 mod dataset;
 mod demo;
 mod documents;
 mod drift_jobs;
 mod jobs;
 mod known_answers;
+mod metrics_jobs;
 mod migrations;
 mod notify;
 mod platform;
@@ -28,7 +32,9 @@ mod rest_atomic;
 mod rest_bad_input;
 mod rest_behaviour;
 mod rest_contract;
+mod rest_findings;
 mod rest_limits;
+mod rest_methods;
 mod rest_registry;
 mod rest_security;
 mod schedule;

@@ -246,13 +246,15 @@ async fn the_specifications_classification_example_gives_its_numbers_and_logs_th
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(result.metrics.keys().collect::<Vec<_>>(), ["accuracy", "precision", "recall", "f1"]);
+    let answered: Vec<&str> = result.metrics.keys().map(String::as_str).collect();
+    assert_eq!(answered, ["accuracy", "precision", "recall", "f1", "balanced_accuracy", "mcc"]);
+    assert_eq!(result.confusion_matrix, Some(vec![vec![3.0, 0.0], vec![1.0, 2.0]]));
     for (name, expected) in [("accuracy", 5.0 / 6.0), ("precision", 1.0), ("recall", 2.0 / 3.0), ("f1", 0.8)] {
         assert!((value(&result, name) - expected).abs() < 1e-15, "{name}");
     }
     assert_eq!((result.averaging, result.positive_class.as_deref()), (Some(Averaging::Binary), Some("1")));
     let logged = validation::query(&database.pool, &of_model(), None, 100).await.unwrap();
-    assert_eq!(logged.len(), 4);
+    assert_eq!(logged.len(), 6);
     assert!(logged.iter().all(|m| m.sample_count == Some(6) && m.dataset_split.as_deref() == Some("test")));
     assert!(logged.iter().any(|m| m.metric_name == "f1" && m.metric_value == Some(0.8)));
 }
@@ -260,7 +262,11 @@ async fn the_specifications_classification_example_gives_its_numbers_and_logs_th
 #[tokio::test]
 async fn the_specifications_regression_example_gives_its_numbers_and_logs_them() {
     let database = TestDatabase::new().await;
-    let input = Regression { y_true: list(json!([1.0, 2.0, 3.0, 4.0])), y_pred: list(json!([1.1, 2.1, 2.9, 4.2])) };
+    let input = Regression {
+        y_true: list(json!([1.0, 2.0, 3.0, 4.0])),
+        y_pred: list(json!([1.1, 2.1, 2.9, 4.2])),
+        ..Regression::default()
+    };
     let target = Target { model_name: "resm_ensemble".into(), model_version: "0.1.0".into(), ..Target::default() };
     let mut tx = database.pool.begin().await.unwrap();
     let result = evaluate_regression(&mut tx, &target, &input, &Actor::local("ada"), Some(Desk::default().setup()))
@@ -270,8 +276,33 @@ async fn the_specifications_regression_example_gives_its_numbers_and_logs_them()
     for (name, expected) in [("mae", 0.125), ("mse", 0.0175), ("rmse", 0.0175_f64.sqrt()), ("r2", 0.986)] {
         assert!((value(&result, name) - expected).abs() < 1e-12, "{name}: {}", value(&result, name));
     }
-    assert_eq!(result.logged.len(), 4);
+    assert_eq!(result.logged.len(), 6);
     assert!(result.logged.iter().all(|m| m.metric_type == "regression"));
+}
+
+#[test]
+fn weights_classes_and_other_metrics_are_answered_when_asked_for() {
+    let input = Classification {
+        y_true: list(json!(["a", "b", "c", "a", "c"])),
+        y_pred: list(json!(["a", "b", "b", "a", "c"])),
+        class_scores: ["a", "b", "c"]
+            .map(|class| (class.to_owned(), vec![Some(0.3), Some(0.3), Some(0.3), Some(0.4), Some(0.4)]))
+            .into(),
+        sample_weight: Some(vec![Some(1.0), Some(2.0), Some(1.0), None, Some(1.0)]),
+        metrics: Some(vec!["accuracy".to_owned(), "f2_macro".to_owned(), "top_k_accuracy".to_owned()]),
+        per_class: true,
+        ..Classification::default()
+    };
+    let result = input.compute().unwrap();
+    assert_eq!((result.sample_count, result.unweighted), (4, 1));
+    assert!((value(&result, "accuracy") - 0.8).abs() < 1e-15, "4 of 5 by weight");
+    assert!(result.metrics.contains_key("f2_macro"), "{result:?}");
+    let recall = result.details.iter().find(|of| of.name == "recall" && of.class.as_deref() == Some("c")).unwrap();
+    assert_eq!(recall.value, Some(0.5));
+    let wrong = Classification { metrics: Some(vec!["f3".to_owned()]), ..input.clone() };
+    assert_eq!(wrong.compute().unwrap_err().problems()[0].pointer, "/metrics");
+    let short = Classification { sample_weight: Some(vec![Some(1.0)]), ..input };
+    assert_eq!(short.compute().unwrap_err().problems()[0].pointer, "/sample_weight");
 }
 
 #[test]
@@ -347,7 +378,7 @@ fn what_cannot_be_evaluated_is_refused_at_its_place() {
         (json!([1.0, 2.0]), json!([true, 2.0]), "/y_pred/0"),
         (json!([1.0]), json!([1.0, 2.0]), "/y_pred"),
     ] {
-        let input = Regression { y_true: list(y_true), y_pred: list(y_pred) };
+        let input = Regression { y_true: list(y_true), y_pred: list(y_pred), ..Regression::default() };
         assert_eq!(pointer(input.compute().unwrap_err()), at);
     }
 }
@@ -355,10 +386,11 @@ fn what_cannot_be_evaluated_is_refused_at_its_place() {
 #[tokio::test]
 async fn an_undefined_metric_is_null_with_its_reason_in_answer_and_log() {
     let database = TestDatabase::new().await;
-    let input = Regression { y_true: list(json!([5.0, 5.0])), y_pred: list(json!([5.0, 6.0])) };
+    let input =
+        Regression { y_true: list(json!([5.0, 5.0])), y_pred: list(json!([5.0, 6.0])), ..Regression::default() };
     let target = Target { model_name: MODEL.into(), model_version: "0.2.0".into(), ..Target::default() };
     let mut tx = database.pool.begin().await.unwrap();
-    let single = Regression { y_true: list(json!([5.0])), y_pred: list(json!([6.0])) };
+    let single = Regression { y_true: list(json!([5.0])), y_pred: list(json!([6.0])), ..Regression::default() };
     evaluate_regression(&mut tx, &target, &input, &Actor::local("ada"), Some(Desk::default().setup())).await.unwrap();
     let result = evaluate_regression(&mut tx, &target, &single, &Actor::local("ada"), Some(Desk::default().setup()))
         .await

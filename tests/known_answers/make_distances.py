@@ -200,17 +200,17 @@ def divergence_case(identity, p, q):
             return float(np.sum((v - u)[keep] * np.log(v[keep] / u[keep])))
 
     # scipy's own sums cancel for near shares: js 4.4e-5 off for div.more.near.
-    a, b = [mp.mpf(v) / mp.mpf(p.sum()) for v in p], [mp.mpf(v) / mp.mpf(q.sum()) for v in q]
+    s, t = [mp.mpf(v) / mp.mpf(p.sum()) for v in p], [mp.mpf(v) / mp.mpf(q.sum()) for v in q]
     entropy = lambda u, v: mp.inf if any(x and not y for x, y in zip(u, v)) else mp.fsum(x * mp.log(x / y) for x, y in zip(u, v) if x)
-    middle = [(x + y) / 2 for x, y in zip(a, b)]
-    nats = (entropy(a, middle) + entropy(b, middle)) / 2
+    middle = [(x + y) / 2 for x, y in zip(s, t)]
+    nats = (entropy(s, middle) + entropy(t, middle)) / 2
     assert abs(jensenshannon(p, q) - float(mp.sqrt(nats))) < 1e-8
     finite = lambda value: float(value) if np.isfinite(float(value)) else "Infinity"
     case(identity, "categorical_divergences", {"p_ref": p.tolist(), "q_cur": q.tolist()},
          {"js_distance_base_e": float(mp.sqrt(nats)), "js_distance_base2": float(mp.sqrt(nats / mp.log(2))),
-          "js_divergence_base2": float(nats / mp.log(2)), "kl_p_q_nats": finite(entropy(a, b)), "kl_q_p_nats": finite(entropy(b, a)),
-          "hellinger": float(mp.sqrt(mp.fsum((mp.sqrt(x) - mp.sqrt(y)) ** 2 for x, y in zip(a, b)) / 2)),
-          "total_variation": float(mp.fsum(abs(x - y) for x, y in zip(a, b)) / 2),
+          "js_divergence_base2": float(nats / mp.log(2)), "kl_p_q_nats": finite(entropy(s, t)), "kl_q_p_nats": finite(entropy(t, s)),
+          "hellinger": float(mp.sqrt(mp.fsum((mp.sqrt(x) - mp.sqrt(y)) ** 2 for x, y in zip(s, t)) / 2)),
+          "total_variation": float(mp.fsum(abs(x - y) for x, y in zip(s, t)) / 2),
           "psi_floor_1e-4": index(1e-4), "psi_raw": finite(index(0.0))},
          "mpmath by the definitions (scipy jensenshannon agrees to 1e-8)", 1e-9)
 

@@ -18,6 +18,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// # Errors
 /// 422 with every mistake; 403, recorded, when it wants to read what is not allowed.
 pub(super) fn read(api: &Api, document: &Value) -> Result<JobDocument, Problem> {
+    let is_text = document.is_string();
     let text = match document {
         Value::String(text) => text.clone(),
         Value::Object(_) => toml::to_string(document).map_err(|error| {
@@ -31,12 +32,14 @@ pub(super) fn read(api: &Api, document: &Value) -> Result<JobDocument, Problem> 
     if text.len() > MAX_BYTES {
         return Err(Problem::invalid("/document", format!("is longer than {MAX_BYTES} bytes")));
     }
-    let document = store::read("document", &text, &api.app.settings).map_err(|mistakes| refused(&mistakes))?;
+    let document = store::read("document", &text, &api.app.settings)
+        .map_err(|mistakes| refused(&mistakes, (!is_text).then_some(&text)))?;
     allowed(api, &document)?;
     Ok(document)
 }
 
-fn refused(mistakes: &[Diagnostic]) -> Problem {
+/// `written` is the text that was made of a JSON object: its lines mean nothing to the caller, the places in the object do.
+fn refused(mistakes: &[Diagnostic], written: Option<&String>) -> Problem {
     let detail = format!(
         "the document has {}",
         if mistakes.len() == 1 { "a mistake".to_owned() } else { format!("{} mistakes", mistakes.len()) }
@@ -45,10 +48,49 @@ fn refused(mistakes: &[Diagnostic]) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_document", detail),
         |problem, record| {
             let hint = record.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-            let place = format!("line {}, column {}: ", record.line, record.column);
-            problem.at("/document", format!("{place}{}{hint}", record.message))
+            match written {
+                Some(text) => problem.at(format!("/document{}", place(text, record.line)), record.message + &hint),
+                None => {
+                    let place = format!("line {}, column {}: ", record.line, record.column);
+                    problem.at("/document", format!("{place}{}{hint}", record.message))
+                }
+            }
         },
     )
+}
+
+/// The JSON pointer of what stands in a line (from 1) of a text that `toml` wrote, one key a line: the table's path, then the key.
+fn place(text: &str, line: usize) -> String {
+    let mut path = Vec::new();
+    for (number, written) in text.lines().enumerate().take(line) {
+        let written = written.trim();
+        if let Some(header) = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            path = keys(header.trim_matches(['[', ']']));
+        } else if number + 1 == line
+            && let Some((key, _)) = written.split_once(" = ")
+        {
+            path.extend(keys(key));
+        }
+    }
+    path.iter().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+/// The parts of a dotted key; a dot within quotes belongs to its part.
+fn keys(dotted: &str) -> Vec<String> {
+    let (mut parts, mut quoted) = (vec![String::new()], None);
+    for character in dotted.chars() {
+        match (quoted, character) {
+            (None, '.') => parts.push(String::new()),
+            (None, '"' | '\'') => quoted = Some(character),
+            (Some(quote), end) if end == quote => quoted = None,
+            (_, character) => {
+                if let Some(part) = parts.last_mut() {
+                    part.push(character);
+                }
+            }
+        }
+    }
+    parts
 }
 
 /// Whoever may submit documents must not thereby read every file that Steward can read.
@@ -94,4 +136,22 @@ pub(super) async fn own_name(api: &Api, document: &JobDocument) -> Result<(), Pr
         document.name, document.name
     );
     Err(Problem::invalid("/document/name", detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_in_an_object_have_their_place_in_it() {
+        let document = json!({
+            "name": "x", "kind": "drift", "drift": { "threshold": -1, "columns": { "a.b/c": { "method": "kz" } } },
+        });
+        let text = toml::to_string(&document).unwrap();
+        let at = |part: &str| place(&text, 1 + text.lines().position(|line| line.contains(part)).unwrap());
+        assert_eq!(at("name"), "/name");
+        assert_eq!(at("threshold"), "/drift/threshold");
+        assert_eq!(at("kz"), "/drift/columns/a.b~1c/method");
+        assert_eq!(at("[drift]"), "/drift");
+    }
 }

@@ -1,5 +1,7 @@
 //! Metrics computed from truth and predictions that the caller sends.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -25,8 +27,18 @@ pub(super) struct ClassificationRequest {
     y_true: Vec<Value>,
     /// The predicted classes.
     y_pred: Vec<Value>,
-    /// Scores of the positive class; they add `roc_auc`, `log_loss` and `brier`.
+    /// Scores of the positive class; they add `roc_auc`, `average_precision`, `log_loss`, `brier` and `ece`.
     y_score: Option<Vec<Option<f64>>>,
+    /// Scores of each class, by class; they add `roc_auc_ovr`, `log_loss` and `brier` where there are more than two.
+    #[serde(default)]
+    class_scores: BTreeMap<String, Vec<Option<f64>>>,
+    /// How much each row counts; rows whose weight is null or negative are left out.
+    sample_weight: Option<Vec<Option<f64>>>,
+    /// These metrics instead of the usual ones, such as `f2` or `cohen_kappa`.
+    metrics: Option<Vec<String>>,
+    /// Whether precision, recall and F1 of each class are answered and logged too, under the segment `class: <class>`.
+    #[serde(default)]
+    per_class: bool,
     /// The positive class; `1` or `true` when it is left out.
     positive: Option<Value>,
     /// `binary`, `macro`, `micro` or `weighted`; by default `binary` for two classes and `macro` for more.
@@ -44,8 +56,17 @@ pub(super) struct ClassificationRequest {
 /// What was computed and logged.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Evaluated {
-    /// `accuracy`, `precision`, `recall`, `f1`, or `mae`, `mse`, `rmse`, `r2`; null when undefined.
+    /// `accuracy`, `precision`, `recall`, `f1` and more, or `mae`, `mse`, `rmse`, `r2` and more; null when undefined.
     metrics: Map<String, Value>,
+    /// The classes seen, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<String>,
+    /// Weights of rows by true class (first index) and predicted class, in the order of `classes`; counts without weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confusion_matrix: Option<Vec<Vec<f64>>>,
+    /// Rows whose weight is null or negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unweighted: Option<u64>,
     /// Rows that count.
     sample_count: u64,
     /// Rows whose truth is not known yet.
@@ -65,6 +86,9 @@ impl From<Evaluation> for Evaluated {
         let averaging = evaluation.averaging.and_then(|a| serde_json::to_value(a).ok());
         Self {
             metrics: evaluation.metrics,
+            classes: evaluation.classes,
+            confusion_matrix: evaluation.confusion_matrix,
+            unweighted: Some(evaluation.unweighted).filter(|rows| *rows > 0),
             sample_count: evaluation.sample_count,
             pending: evaluation.pending,
             unpredicted: evaluation.unpredicted,
@@ -99,6 +123,10 @@ pub(super) async fn classification(
         y_true: std::mem::take(&mut body.y_true),
         y_pred: std::mem::take(&mut body.y_pred),
         y_score: body.y_score.take(),
+        class_scores: std::mem::take(&mut body.class_scores),
+        sample_weight: body.sample_weight.take(),
+        metrics: body.metrics.take(),
+        per_class: body.per_class,
         positive: body.positive.take(),
         averaging,
     };
@@ -124,6 +152,10 @@ pub(super) struct RegressionRequest {
     y_true: Vec<Value>,
     /// The predicted numbers.
     y_pred: Vec<Value>,
+    /// How much each row counts; rows whose weight is null or negative are left out.
+    sample_weight: Option<Vec<Option<f64>>>,
+    /// These metrics instead of the usual ones, such as `mape` or `wape`.
+    metrics: Option<Vec<String>>,
     /// The split they are from.
     dataset_split: Option<String>,
     /// The segment they are from.
@@ -146,7 +178,12 @@ pub(super) async fn regression(
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
     let body = &mut request.body;
-    let input = Regression { y_true: std::mem::take(&mut body.y_true), y_pred: std::mem::take(&mut body.y_pred) };
+    let input = Regression {
+        y_true: std::mem::take(&mut body.y_true),
+        y_pred: std::mem::take(&mut body.y_pred),
+        sample_weight: body.sample_weight.take(),
+        metrics: body.metrics.take(),
+    };
     let target = Target {
         model_name: name,
         model_version: version,

@@ -227,7 +227,7 @@ pub struct ConceptSpec {
     /// The positive class, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
-    /// Names of methods; see `concept::ALL`.
+    /// Names of methods; see `drift::concept::ALL`; `metric_change` when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
     /// Numeric columns that errors are estimated from, beside the prediction.

@@ -1,8 +1,8 @@
 //! The two arms of an A/B test from one dataset: a value per row, by the variant that served it.
 
+use crate::ab;
 use crate::dataset::{self, AlignedColumn, Dataset};
 use crate::metrics::{self, Column, Rows, Task};
-use crate::stats::Moments;
 
 /// One arm.
 #[derive(Debug, Clone)]
@@ -45,10 +45,8 @@ pub enum Measure {
 /// Both arms, and what did not go into them.
 #[derive(Debug, Clone)]
 pub struct Arms {
-    /// The control; rows without a value (no label yet, no outcome) are counted as dropped.
-    pub a: Moments,
-    /// The treatment, likewise.
-    pub b: Moments,
+    /// The control and the treatment; rows without a value (no label yet, no outcome) are counted as dropped.
+    pub arms: ab::Arms,
     /// Rows of neither variant.
     pub unknown: u64,
 }
@@ -125,7 +123,7 @@ fn arms<'a>(plan: &Plan, rows: usize, column: &dyn Fn(&str) -> &'a AlignedColumn
     }
     let a = values(plan, &plan.control, &of_a, column)?;
     let b = values(plan, &plan.treatment, &of_b, column)?;
-    Ok(Arms { a: Moments::of_options(&a), b: Moments::of_options(&b), unknown })
+    Ok(Arms { arms: ab::Arms::of_rows(&a, &b), unknown })
 }
 
 fn values<'a>(

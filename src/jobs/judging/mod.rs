@@ -4,6 +4,7 @@
 //! scheduled run answer alike. No database, no incidents, no job documents.
 
 pub mod ab_test;
+pub mod concept;
 pub mod drift;
 pub mod metrics;
 pub mod profile;

@@ -149,6 +149,18 @@ impl Side {
         Ok(all)
     }
 
+    /// A column of dates or timestamps, all datasets after each other, in microseconds since 1970 UTC; empty for a profile.
+    ///
+    /// # Errors
+    /// As [`Dataset::times`].
+    pub async fn times(&self, column: &str) -> Result<Vec<Option<i64>>, Error> {
+        let mut all = Vec::new();
+        for dataset in self.datasets() {
+            all.extend(dataset.times(column).await?);
+        }
+        Ok(all)
+    }
+
     /// Columns row by row, all datasets after each other; none for a profile, which has no rows.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ static SECTION: Section = Section {
         Field {
             key: "ends",
             shape: Shape::Instant,
-            doc: "The horizon, itself excluded: the first tick whose window reaches it concludes the test. All planned looks share the significance level equally.",
+            doc: "The horizon, itself excluded: the first tick whose window reaches it concludes the test. Planned looks share the significance level, little at first and most at the end; without a horizon looks are held against a confidence sequence.",
             presence: Presence::Otherwise("no horizon"),
         },
     ],

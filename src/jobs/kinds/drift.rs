@@ -17,6 +17,7 @@ use super::Kind;
 use crate::queue::JobError;
 
 mod check;
+mod concept;
 mod evaluate;
 mod findings;
 mod reference;

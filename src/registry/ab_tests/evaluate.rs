@@ -6,10 +6,9 @@ use uuid::Uuid;
 
 use super::super::validation::FieldProblem;
 use super::{Error, ResultRow, TestRow, changed, in_state};
-use crate::ab::{self, Decision, Evaluation, Looks};
+use crate::ab::{self, Arms, Decision, Evaluation, Looks};
 use crate::db::ab_tests::{self, LookRow, register};
 use crate::db::audit::Actor;
-use crate::stats::Moments;
 
 /// Values of the success metric, each arm's in full: every look is over all results so far, not only over new ones.
 /// A missing value is none; it counts as a row that was lost.
@@ -34,8 +33,8 @@ pub async fn evaluate(
     observations: &Observations,
     actor: &Actor,
 ) -> Result<ResultRow, Error> {
-    let a = arm("/model_a_results", &observations.model_a_results)?;
-    let b = arm("/model_b_results", &observations.model_b_results)?;
+    check("/model_a_results", &observations.model_a_results)?;
+    check("/model_b_results", &observations.model_b_results)?;
     let test = in_state(conn, id, &["running"], "evaluated").await?;
     let plan = plan(&test)?;
     // Looks before both arms had their rows could not decide, so they used nothing of the level up.
@@ -45,7 +44,8 @@ pub async fn evaluate(
         planned: Some(planned_looks(&test)),
         is_final: observations.is_final,
     };
-    let mut evaluation = ab::evaluate(&plan, &a, &b, looks);
+    let arms = Arms::of_rows(&observations.model_a_results, &observations.model_b_results);
+    let mut evaluation = ab::evaluate(&plan, &arms, looks);
     if looks.is_final {
         evaluation = evaluation.at_the_end();
     }
@@ -61,7 +61,7 @@ pub async fn evaluate(
     Ok(result)
 }
 
-fn arm(pointer: &str, values: &[Option<f64>]) -> Result<Moments, Error> {
+fn check(pointer: &str, values: &[Option<f64>]) -> Result<(), Error> {
     let wrong = |pointer: String, detail: &str| {
         Error::Invalid(vec![FieldProblem { item: 0, pointer, detail: detail.to_owned() }])
     };
@@ -71,7 +71,7 @@ fn arm(pointer: &str, values: &[Option<f64>]) -> Result<Moments, Error> {
     if let Some(at) = values.iter().position(|value| value.is_some_and(|value| !value.is_finite())) {
         return Err(wrong(format!("{pointer}/{at}"), "must be a finite number, or null when it is missing"));
     }
-    Ok(Moments::of_options(values))
+    Ok(())
 }
 
 /// Why, and what is left of the plan after this look.
@@ -131,8 +131,15 @@ fn plan(test: &TestRow) -> Result<ab::Plan, Error> {
         lower_is_better: test.lower_is_better,
         min_samples: u64::try_from(test.min_samples).unwrap_or(0),
         traffic_split: test.traffic_split,
+        seed: resampling_seed(test),
         ..ab::Plan::default()
     })
+}
+
+/// What tests that resample start from: the first digits of the test's own seed, so a look can be repeated.
+fn resampling_seed(test: &TestRow) -> u64 {
+    let seed = test.plan.get("seed").and_then(serde_json::Value::as_str).unwrap_or_default();
+    seed.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }
 
 fn row(look: i32, evaluation: &Evaluation, looks: Looks) -> LookRow {

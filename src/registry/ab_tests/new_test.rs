@@ -141,7 +141,7 @@ pub async fn create(
             "min_samples": new.min_samples,
             "success_threshold": new.success_threshold,
             "planned_looks": new.planned_looks,
-            "stopping_rule": "planned looks share the significance level equally; other looks are never significant",
+            "stopping_rule": "planned looks share the significance level (Lan-DeMets, O'Brien-Fleming); other looks are never significant",
             "seed": hex::encode(seed),
         }),
     };
@@ -190,14 +190,21 @@ fn problems(new: &NewTest) -> Vec<FieldProblem> {
     if !(1..=1000).contains(&new.planned_looks) {
         wrong("/planned_looks", format!("must be 1 to 1000, not {}", new.planned_looks));
     }
-    if ab::test(&new.statistical_test).is_none() {
-        let known: Vec<&str> = ab::ALL.iter().map(|test| test.name()).collect();
-        let likely = known
-            .iter()
-            .find(|known| strsim::jaro_winkler(&new.statistical_test.to_lowercase(), known) > 0.7)
-            .map(|known| format!("; did you mean `{known}`?"));
-        let choice = likely.unwrap_or_else(|| format!("; choose one of {}", known.join(", ")));
-        wrong("/statistical_test", format!("there is no statistical test `{}`{choice}", new.statistical_test));
+    match ab::test(&new.statistical_test) {
+        None => {
+            let known: Vec<&str> = ab::ALL.iter().map(|test| test.name()).collect();
+            let likely = ab::likely_test(&new.statistical_test).map(|known| format!("; did you mean `{known}`?"));
+            let choice = likely.unwrap_or_else(|| format!("; choose one of {}", known.join(", ")));
+            wrong("/statistical_test", format!("there is no statistical test `{}`{choice}", new.statistical_test));
+        }
+        Some(test) if !test.needs().is_met_by_separate_rows() => wrong(
+            "/statistical_test",
+            format!(
+                "`{}` compares two models on the same rows, and the arms of a test have rows of their own",
+                test.name()
+            ),
+        ),
+        Some(_) => {}
     }
     let same = match (semver::Version::parse(&new.model_a_version), semver::Version::parse(&new.model_b_version)) {
         (Ok(a), Ok(b)) => a.cmp_precedence(&b).is_eq(),

@@ -5,6 +5,8 @@
 //! be texts, numbers or booleans; a label that is `null` has not arrived yet and is left out. An undefined metric is `null` with
 //! its reason, in the answer and in the log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -12,7 +14,7 @@ use sqlx::PgConnection;
 use super::super::Setup;
 use super::{Error, Metric, NewMetric, log};
 use crate::db::audit::Actor;
-use crate::metrics::{self, Column, Rows, RowsError, Task};
+use crate::metrics::{self, Column, Given, Rows, RowsError, Task};
 
 /// What the numbers are about; every field but the model's is optional.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +62,16 @@ pub struct Classification {
     pub y_true: Vec<Value>,
     /// The predicted ones.
     pub y_pred: Vec<Value>,
-    /// Scores or probabilities of the positive class; adds `roc_auc`, `log_loss` and `brier`.
+    /// Scores or probabilities of the positive class; adds what is computed from them.
     pub y_score: Option<Vec<Option<f64>>>,
+    /// Scores or probabilities of each class, by class, where there are more than two.
+    pub class_scores: BTreeMap<String, Vec<Option<f64>>>,
+    /// How much each row counts.
+    pub sample_weight: Option<Vec<Option<f64>>>,
+    /// These metrics instead of the usual ones, by name.
+    pub metrics: Option<Vec<String>>,
+    /// Whether precision, recall and F1 of each class are answered and logged too.
+    pub per_class: bool,
     /// The positive class; by default `1` or `true`, and else, of two classes, the later in order.
     pub positive: Option<Value>,
     /// None: of the positive class when there are two classes, macro when there are more.
@@ -75,15 +85,23 @@ pub struct Regression {
     pub y_true: Vec<Value>,
     /// The predicted ones.
     pub y_pred: Vec<Value>,
+    /// How much each row counts.
+    pub sample_weight: Option<Vec<Option<f64>>>,
+    /// These metrics instead of the usual ones, by name.
+    pub metrics: Option<Vec<String>>,
 }
 
 /// What came out.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Evaluation {
-    /// `accuracy`, `precision`, `recall`, `f1`, or `mae`, `mse`, `rmse`, `r2`; null when undefined.
+    /// `accuracy`, `precision`, `recall`, `f1` and more, or `mae`, `mse`, `rmse`, `r2` and more; null when undefined.
     pub metrics: serde_json::Map<String, Value>,
-    /// The same with reasons, intervals and counts.
+    /// The same with reasons, intervals and counts, and then those of classes.
     pub details: Vec<metrics::Value>,
+    /// Classification: weights of rows by true class and predicted class, in the order of `classes`.
+    pub confusion_matrix: Option<Vec<Vec<f64>>>,
+    /// Rows whose weight is missing or negative.
+    pub unweighted: u64,
     /// Rows that count.
     pub sample_count: u64,
     /// Rows whose label is missing.
@@ -116,12 +134,15 @@ impl Classification {
             Some(value) => class(value, mixed)
                 .ok_or_else(|| Error::field("/positive", "the positive class must be a text, a number or a boolean"))?,
         };
-        let rows = Rows::classification(
-            Column::Text(&labels),
-            Some(Column::Text(&predictions)),
-            self.y_score.as_deref(),
-            positive.as_deref(),
-        )
+        let scores = self.class_scores.iter().map(|(class, scores)| (class.as_str(), scores.as_slice()));
+        let rows = Rows::classify(&Given {
+            prediction: Some(Column::Text(&predictions)),
+            score: self.y_score.as_deref(),
+            class_scores: scores.collect(),
+            weight: self.sample_weight.as_deref(),
+            positive: positive.as_deref(),
+            ..Given::new(Column::Text(&labels))
+        })
         .map_err(refused)?;
         if positive.is_some()
             && !rows.classes().is_empty()
@@ -152,13 +173,22 @@ impl Classification {
                 other => format!("{name}_{}", other.as_str()),
             });
         }
-        if self.y_score.is_some() {
-            names.extend(["roc_auc", "log_loss", "brier"].map(str::to_owned));
-        }
+        let usual = if self.class_scores.len() > 2 && self.y_score.is_none() {
+            metrics::default_names_of_class_scores()
+        } else {
+            metrics::default_names(Task::Classification, rows.has_scores())
+        };
+        let averaged = ["accuracy", "precision", "recall", "f1"];
+        names.extend(usual.iter().filter(|name| !averaged.contains(name)).map(|name| (*name).to_owned()));
+        let names = self.metrics.clone().unwrap_or(names);
         let mut evaluation = computed(Task::Classification, &rows, &names)?;
         evaluation.averaging = Some(averaging);
         evaluation.positive_class = rows.positive_class().map(str::to_owned);
         evaluation.classes = rows.classes().to_vec();
+        evaluation.confusion_matrix = metrics::confusion_matrix(&rows);
+        if self.per_class {
+            evaluation.details.extend(metrics::by_class(&rows, None));
+        }
         Ok(evaluation)
     }
 }
@@ -172,10 +202,14 @@ impl Regression {
         same_length(&self.y_true, &self.y_pred)?;
         let labels = numbers("/y_true", &self.y_true)?;
         let predictions = numbers("/y_pred", &self.y_pred)?;
-        let rows = Rows::regression(Column::Numbers(&labels), Column::Numbers(&predictions)).map_err(refused)?;
-        let names: Vec<String> =
-            metrics::default_names(Task::Regression, false).iter().map(|&n| n.to_owned()).collect();
-        computed(Task::Regression, &rows, &names)
+        let rows = Rows::regress(&Given {
+            prediction: Some(Column::Numbers(&predictions)),
+            weight: self.sample_weight.as_deref(),
+            ..Given::new(Column::Numbers(&labels))
+        })
+        .map_err(refused)?;
+        let usual = || metrics::default_names(Task::Regression, false).iter().map(|&n| n.to_owned()).collect();
+        computed(Task::Regression, &rows, &self.metrics.clone().unwrap_or_else(usual))
     }
 }
 
@@ -235,6 +269,8 @@ fn row(target: &Target, task: Task, value: &metrics::Value, evaluation: &Evaluat
             ("unpredicted", json!(evaluation.unpredicted)),
             ("averaging", json!(evaluation.averaging)),
             ("positive_class", json!(evaluation.positive_class)),
+            ("class", json!(value.class)),
+            ("unweighted", json!(Some(evaluation.unweighted).filter(|rows| *rows > 0))),
         ];
         fields.extend(known.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_owned(), v)));
     }
@@ -248,7 +284,11 @@ fn row(target: &Target, task: Task, value: &metrics::Value, evaluation: &Evaluat
         sample_count: Some(i64::try_from(value.n).unwrap_or(i64::MAX)),
         ci_low: value.ci_low,
         ci_high: value.ci_high,
-        segment: target.segment.clone(),
+        segment: match (&target.segment, &value.class) {
+            (Some(segment), Some(class)) => Some(format!("{segment}, class: {class}")),
+            (None, Some(class)) => Some(format!("class: {class}")),
+            (segment, None) => segment.clone(),
+        },
         dataset_uri: target.dataset_uri.clone(),
         dataset_digest: target.dataset_digest.clone(),
         metadata,
@@ -257,11 +297,13 @@ fn row(target: &Target, task: Task, value: &metrics::Value, evaluation: &Evaluat
 }
 
 fn computed(task: Task, rows: &Rows, names: &[String]) -> Result<Evaluation, Error> {
-    let details = metrics::evaluate(task, rows, Some(names)).map_err(|error| Error::field("", error.to_string()))?;
+    let details =
+        metrics::evaluate(task, rows, Some(names)).map_err(|error| Error::field("/metrics", error.to_string()))?;
     // The answer has the specification's names, whatever the averaging.
     let plain = |name: &str| {
         let cut = ["_macro", "_micro", "_weighted"].iter().find_map(|suffix| name.strip_suffix(suffix));
-        cut.unwrap_or(name).to_owned()
+        let of_specification = cut.filter(|cut| ["precision", "recall", "f1"].contains(cut));
+        of_specification.filter(|cut| !names.iter().any(|name| name == cut)).unwrap_or(name).to_owned()
     };
     Ok(Evaluation {
         metrics: details.iter().map(|value| (plain(&value.name), json!(value.value))).collect(),
@@ -269,6 +311,7 @@ fn computed(task: Task, rows: &Rows, names: &[String]) -> Result<Evaluation, Err
         sample_count: rows.n(),
         pending: rows.pending(),
         unpredicted: rows.unpredicted(),
+        unweighted: rows.unweighted(),
         ..Evaluation::default()
     })
 }
@@ -320,8 +363,13 @@ fn numbers(pointer: &str, values: &[Value]) -> Result<Vec<Option<f64>>, Error> {
 
 fn refused(error: RowsError) -> Error {
     match error {
-        RowsError::Length { rows, labels, .. } => {
-            Error::field("/y_score", format!("has {rows} values, but y_true has {labels}"))
+        RowsError::Length { column, rows, labels } => {
+            let pointer = match column {
+                "weight" => "/sample_weight",
+                "class score" => "/class_scores",
+                _ => "/y_score",
+            };
+            Error::field(pointer, format!("has {rows} values, but y_true has {labels}"))
         }
         RowsError::NotBinary { .. } => Error::field("/y_score", error.to_string()),
         RowsError::NothingPredicted | RowsError::NotNumbers { .. } => Error::field("/y_pred", error.to_string()),

@@ -47,7 +47,7 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
         true => Looks::GLANCE,
         false => looks(document, spec, context, taken),
     };
-    let mut evaluation = ab::evaluate(&ab_plan(spec)?, &arms.a, &arms.b, looks).with_unknown_variants(arms.unknown);
+    let mut evaluation = ab::evaluate(&ab_plan(spec)?, &arms.arms, looks).with_unknown_variants(arms.unknown);
     if looks.is_final {
         evaluation = evaluation.at_the_end();
     }
@@ -81,8 +81,14 @@ fn ab_plan(spec: &AbSpec) -> Result<ab::Plan, JobError> {
         success_threshold: spec.success_threshold,
         significance_level: spec.significance_level,
         test,
+        seed: resampling_seed(&spec.test),
         ..ab::Plan::default()
     })
+}
+
+/// What tests that resample start from: the test's name, so a run can be repeated.
+fn resampling_seed(test: &str) -> u64 {
+    (ab::bucket("resampling", test) * (1_u64 << 53) as f64) as u64
 }
 
 /// Whether somebody asked for this run, rather than the schedule; a repetition is what it repeats.

@@ -254,6 +254,10 @@ fn check_concept(spec: &DriftSpec, document: &JobDocument, review: &mut Review<'
         ("method", spec.method.is_some()),
         ("group_by", spec.group_by.is_some()),
         ("min_drifted_share", spec.min_drifted_share.is_some()),
+        ("missing_threshold", spec.missing_threshold.is_some()),
+        ("bins", spec.bins.is_some()),
+        ("decide_on", spec.decide_on.is_some()),
+        ("require_significance", spec.require_significance.is_some()),
     ];
     for (key, _) in unused.iter().filter(|(_, used)| *used) {
         let message = format!("`{key}` is not used with `target = \"concept\"`");

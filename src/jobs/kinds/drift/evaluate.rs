@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::concept;
 use super::findings::{drift_findings, quality_findings, schema_findings, subject};
 use super::reference::{self, Reference};
 use crate::db::results::DriftRow;
@@ -53,7 +54,12 @@ pub(super) async fn judged(
     let side = match reference {
         Reference::Found { side, description } => {
             found.description = description;
-            found.drift = Some(judge(&side, &current, &plan).await.map_err(data)?);
+            found.drift = Some(match &spec.concept {
+                Some(errors) if spec.target == DriftTarget::Concept => {
+                    concept::judged(errors, spec, &document.data, &side, &current).await.map_err(data)?
+                }
+                _ => judge(&side, &current, &plan).await.map_err(data)?,
+            });
             Some(side)
         }
         Reference::NotYet(reason) => {
@@ -208,7 +214,10 @@ fn evaluated(spec: &DriftSpec, found: Found) -> Evaluated {
     if left_out > 0 {
         summary["segments_left_out"] = json!(left_out);
     }
-    let mut findings = drift_findings(spec, &report);
+    let mut findings = match spec.target {
+        DriftTarget::Concept => concept::findings(&report),
+        DriftTarget::Data | DriftTarget::Prediction => drift_findings(spec, &report),
+    };
     findings.extend(schema_findings(checks()));
     findings.extend(quality_findings(&found.quality));
     Evaluated {

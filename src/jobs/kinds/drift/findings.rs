@@ -9,6 +9,9 @@ use crate::notify::{Finding, FindingStatus, Severity};
 
 /// What an incident about a check is about; a check of quality is told apart from the drift of its column.
 pub(super) fn subject(check: &Check) -> String {
+    if drift::concept::method(&check.method).is_some() {
+        return format!("{} ({})", check.column, check.method);
+    }
     if is_quality(check) { format!("{}: {}", check.column, check.method.replace('_', " ")) } else { check.subject() }
 }
 

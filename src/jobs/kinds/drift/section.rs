@@ -44,7 +44,9 @@ pub(super) static DRIFT: Section = Section {
             key: "threshold",
             shape: Shape::Number(Limits::POSITIVE),
             doc: "A score above it is drift.",
-            presence: Presence::Otherwise("`drift_threshold` of the configuration"),
+            presence: Presence::Otherwise(
+                "`drift_threshold` of the configuration; with `target = \"concept\"` 0.05 (five points) for classification and 0.2 (a fifth) for regression",
+            ),
         },
         Field {
             key: "decide_on",

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod properties;
+
 fn numbers(values: &[f64]) -> Vec<Option<f64>> {
     values.iter().copied().map(Some).collect()
 }
@@ -30,9 +32,13 @@ fn the_defaults_are_the_specification_and_more_with_scores() {
     let names = |rows: &Rows| -> Vec<String> {
         evaluate(rows.task(), rows, None).unwrap().into_iter().map(|value| value.name).collect()
     };
-    assert_eq!(names(&classes(&[0.0, 1.0], &[0.0, 1.0])), ["accuracy", "precision", "recall", "f1"]);
-    assert_eq!(names(&scored(&[0.0, 1.0], &[0.2, 0.9]))[4..], ["roc_auc", "log_loss", "brier"]);
-    assert_eq!(names(&regression(&[0.0, 1.0], &[0.0, 1.0])), ["mae", "mse", "rmse", "r2"]);
+    let of_classes = ["accuracy", "precision", "recall", "f1", "balanced_accuracy", "mcc"];
+    assert_eq!(names(&classes(&[0.0, 1.0], &[0.0, 1.0])), of_classes);
+    let with_scores = names(&scored(&[0.0, 1.0], &[0.2, 0.9]));
+    assert_eq!(with_scores[..6], of_classes);
+    assert_eq!(with_scores[6..], ["roc_auc", "average_precision", "log_loss", "brier", "ece"]);
+    let of_numbers = ["mae", "mse", "rmse", "r2", "median_absolute_error", "mean_error"];
+    assert_eq!(names(&regression(&[0.0, 1.0], &[0.0, 1.0])), of_numbers);
 }
 
 #[test]
@@ -127,7 +133,15 @@ fn every_metric_is_documented_and_found_by_name() {
     for (index, entry) in ALL.iter().enumerate() {
         assert_eq!(ALL.iter().position(|other| other.name() == entry.name()), Some(index), "{}", entry.name());
         assert!(std::ptr::addr_eq(metric(entry.name()).unwrap(), *entry));
-        for text in [entry.title(), entry.summary(), entry.reference()] {
+        for text in [
+            entry.title(),
+            entry.summary(),
+            entry.reference(),
+            entry.formula(),
+            entry.use_when(),
+            entry.limits(),
+            entry.interval(),
+        ] {
             assert!(!text.is_empty() && !text.contains("  "), "{}: {text:?}", entry.name());
         }
     }
