@@ -1,3 +1,5 @@
+//! What a profile keeps, how parts merge to the whole, and when a verdict is refused.
+
 use proptest::prelude::*;
 
 use super::*;
