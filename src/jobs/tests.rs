@@ -195,10 +195,9 @@ fn sections_of_other_kinds_are_refused() {
     assert_snapshot!("wrong_section", wrong(&format!("{DRIFT}\n[metrics]\ntask = \"regression\"\n")));
     assert_snapshot!("wrong_section_and_kind", wrong(&with(DRIFT, "kind     = \"drift\"", "kind     = \"metrics\"")));
     assert_snapshot!("unknown_kind", wrong(&with(DRIFT, "kind     = \"drift\"", "kind     = \"drfit\"")));
-    assert_snapshot!(
-        "unused_reference",
-        wrong(&with(METRICS, "current = ", "reference = \"s3://b/y.parquet\"\ncurrent = "))
-    );
+    let elsewhere = with(METRICS, "current = ", "reference = \"s3://b/y.parquet\"\ncurrent = ");
+    let elsewhere = elsewhere.replacen("[metrics]", "[metrics]\ncompare_with = \"previous_window\"", 1);
+    assert_snapshot!("unused_reference", wrong(&elsewhere));
     assert_snapshot!("concept", wrong(&with(DRIFT, "target    = \"data\"", "target    = \"concept\"")));
 }
 

@@ -71,7 +71,7 @@ pub fn new_run(job_id: Option<Uuid>, document: &JobDocument, occasion: &Occasion
 /// The window that a document's evaluation at `tick` covers.
 ///
 /// An A/B test is cumulative: its window starts where the test starts, and ends where outcomes can be there. Otherwise `data.current.window` says it, and the
-/// default is the time since the previous tick.
+/// default is the time since the previous tick; where there is none, rows with a time are all those before `tick`.
 ///
 /// # Errors
 /// When the window cannot be parsed.
@@ -82,7 +82,12 @@ pub fn window_at(document: &JobDocument, previous: DateTime<Utc>, tick: DateTime
         let end = ab.ends.map_or(cut, |ends| ends.min(cut));
         return Ok((ab.starts.unwrap_or(DateTime::UNIX_EPOCH).min(end), end));
     }
-    let spec = document.data.current.as_ref().and_then(|s| s.window.as_deref());
+    let current = document.data.current.as_ref();
+    let spec = current.and_then(|s| s.window.as_deref());
+    // Without a schedule there is no tick before: an empty window would call data missing that is there.
+    if spec.is_none() && previous >= tick && current.is_some_and(|s| s.time_column.is_some()) {
+        return Ok((DateTime::UNIX_EPOCH.min(tick), tick));
+    }
     let timezone = document.timezone.parse().unwrap_or(chrono_tz::UTC);
     schedule::window_of(spec, previous, tick, timezone)
 }
