@@ -224,6 +224,20 @@ pub fn wait(api: &Api, text: Option<&str>) -> Result<Option<std::time::Duration>
     }
 }
 
+/// Goes on only when a body that names what its path names too means the same.
+///
+/// # Errors
+/// 422 at the pointer.
+pub fn as_in_path(pointer: &str, given: Option<&str>, path: &str) -> Result<(), Problem> {
+    match given {
+        Some(given) if given != path => Err(Problem::invalid(
+            pointer,
+            format!("is `{given}`, and the path says `{path}`; leave it out, or make them the same"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Goes on only when the word, if there is one, is among the known.
 ///
 /// # Errors

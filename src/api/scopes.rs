@@ -2,8 +2,7 @@
 //!
 //! Handlers ask for their scope themselves; this table lets the same question be asked before a body is received and parsed, so that
 //! who may not do a thing learns only that. A test holds it against the routes. Deliberately absent: reads, whose requests have
-//! no body, and what depends on the body (a submitted document that writes metrics needs `metrics:write` too, and so does an
-//! assignment that is noted).
+//! no body, and what depends on the body (a submitted document that writes metrics needs `metrics:write` too).
 
 use axum::http::Method;
 
@@ -12,7 +11,7 @@ use crate::access::Scope;
 /// Method, path below `/governance`, scope.
 const WRITES: &[(&str, &str, Scope)] = &[
     ("POST", "/ab-tests", Scope::MetricsWrite),
-    ("POST", "/ab-tests/{test_id}/assign", Scope::Read),
+    ("POST", "/ab-tests/{test_id}/assign", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/cancel", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/conclude", Scope::MetricsWrite),
     ("POST", "/ab-tests/{test_id}/evaluate", Scope::MetricsWrite),

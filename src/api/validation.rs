@@ -10,15 +10,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::body::{Path, Query, one_of};
+use super::body::{Path, Query, as_in_path, one_of};
 use super::caller::Caller;
 use super::change::{Answer, Write};
 use super::page::{self, Page};
 use super::problem::Problem;
 use super::{Api, etag};
 use crate::access::Scope;
-use crate::registry::Setup;
 use crate::registry::validation::{self, Filter, Metric, NewMetric, Point};
+use crate::registry::{self, Setup};
 
 mod evaluate;
 
@@ -99,6 +99,10 @@ pub(super) fn auto(api: &Api) -> Option<Setup<'_>> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "metric_name": "accuracy", "metric_value": 0.95, "metric_type": "classification", "dataset_split": "test" }))]
 struct MetricRequest {
+    /// The model; may be left out, since the path names it.
+    model_name: Option<String>,
+    /// The version; likewise.
+    model_version: Option<String>,
     /// Its name: letters, digits, `_`, `.`, `@`, `-`.
     metric_name: String,
     /// Its value; null when it is undefined, and `metadata.reason` then says why.
@@ -137,6 +141,11 @@ fn custom() -> String {
 }
 
 impl MetricRequest {
+    fn is_of(&self, at: &str, name: &str, version: &str) -> Result<(), Problem> {
+        as_in_path(&format!("{at}/model_name"), self.model_name.as_deref(), name)?;
+        as_in_path(&format!("{at}/model_version"), self.model_version.as_deref(), version)
+    }
+
     fn of(self, name: &str, version: &str) -> NewMetric {
         NewMetric {
             model_name: name.to_owned(),
@@ -169,6 +178,7 @@ async fn log(
     request: Write<MetricRequest>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
+    request.body.is_of("", &name, &version)?;
     let mut change = request.begin(&api).await?;
     let actor = request.caller.actor();
     let new = request.body.of(&name, &version);
@@ -204,6 +214,9 @@ async fn log_batch(
     request: Write<BatchRequest>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
+    for (place, metric) in request.body.metrics.iter().enumerate() {
+        metric.is_of(&format!("/metrics/{place}"), &name, &version)?;
+    }
     let mut change = request.begin(&api).await?;
     let actor = request.caller.actor();
     let new: Vec<NewMetric> = request.body.metrics.into_iter().map(|metric| metric.of(&name, &version)).collect();
@@ -233,7 +246,7 @@ fn in_batch(error: validation::Error) -> Problem {
 #[into_params(parameter_in = Query)]
 struct SeriesQuery {
     /// Only of this version.
-    version: Option<String>,
+    model_version: Option<String>,
     /// Only of this split.
     dataset_split: Option<String>,
     /// Only of this segment.
@@ -259,9 +272,12 @@ async fn series(
 ) -> Result<Response, Problem> {
     caller.need(Scope::Read)?;
     let limit = page::limit(query.limit)?;
+    if !crate::db::models::exists(&mut *api.pool().acquire().await?, &name).await? {
+        return Err(registry::Error::NoModel(name).into());
+    }
     let filter = Filter {
         model_name: name,
-        model_version: query.version,
+        model_version: query.model_version,
         metric_name: Some(metric),
         metric_type: None,
         dataset_split: query.dataset_split,

@@ -159,17 +159,23 @@ pub struct MetricRow {
     pub metadata: Value,
 }
 
-/// Writes the metrics of a run.
+/// Writes the metrics of a run, with where its rows lie and a digest of what was pinned there: SHA-256 of the lines `role object etag
+/// version size`, in their order.
 ///
 /// # Errors
 /// Any error of the database.
 pub async fn insert_metrics(conn: &mut PgConnection, origin: &Origin, rows: &[MetricRow]) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        r#"INSERT INTO model_validation_metrics
-               (model_name, model_version, run_id, window_start, window_end,
+        r#"WITH read AS (
+               SELECT min(object) || CASE WHEN count(*) > 1 THEN ' and ' || count(*) - 1 || ' more' ELSE '' END AS uri,
+                      'sha256:' || encode(sha256(convert_to(string_agg(
+                          concat_ws(' ', role, object, etag, version, size_bytes), E'\n' ORDER BY role, object), 'UTF8')), 'hex') AS digest
+                 FROM run_inputs WHERE run_id = $3 AND role IN ('current', 'labels'))
+           INSERT INTO model_validation_metrics
+               (model_name, model_version, run_id, window_start, window_end, dataset_uri, dataset_digest,
                 metric_name, metric_value, metric_type, dataset_split, sample_count, ci_low, ci_high, metadata, segment)
-           SELECT $1, $2, $3, $4, $5, r.* FROM unnest($6::text[], $7::float8[], $8::text[], $9::text[], $10::int8[],
-                $11::float8[], $12::float8[], $13::jsonb[], $14::text[]) AS r"#,
+           SELECT $1, $2, $3, $4, $5, read.uri, read.digest, r.* FROM read, unnest($6::text[], $7::float8[], $8::text[], $9::text[],
+                $10::int8[], $11::float8[], $12::float8[], $13::jsonb[], $14::text[]) AS r"#,
         origin.model_name.clone().unwrap_or_default(),
         origin.model_version.clone().unwrap_or_default(),
         origin.run_id,

@@ -30,7 +30,7 @@ pub(super) async fn metrics(
         .map(|row| Measured {
             name: &row.metric_name,
             split: Some(&row.dataset_split),
-            segment: None,
+            segment: row.segment.as_deref(),
             value: row.metric_value,
             sample_count: Some(row.sample_count),
         })

@@ -160,3 +160,32 @@ async fn who_waits_for_one_model_keeps_nobody_from_reading_another() {
         assert!([200, 409, 503].contains(&status), "{status}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_arguments_of_the_specifications_examples_are_taken_as_they_stand() {
+    let service = Service::open().await;
+    let api = service.client();
+    let of = json!({ "model_name": "biodiversity_ensemble", "model_version": "0.2.0" });
+    let with = |more: serde_json::Value| {
+        let mut body = of.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let path = "/governance/models/biodiversity_ensemble/0.2.0";
+    let accuracy = json!({ "metric_name": "accuracy", "metric_value": 0.95, "metric_type": "classification", "dataset_split": "test" });
+    api.post(&format!("{path}/metrics"), with(accuracy.clone())).await.expect(201);
+    let rows = json!({ "y_true": [0, 1, 0, 1, 1, 0], "y_pred": [0, 1, 0, 1, 0, 0], "dataset_split": "test" });
+    api.post(&format!("{path}/metrics/evaluate-classification"), with(rows)).await.expect(201);
+    let promote = json!({
+        "model_name": "biodiversity_ensemble", "version": "0.2.0", "target_stage": "production", "approved_by": "ml_lead",
+    });
+    api.post(&format!("{path}/promote"), promote).await.expect(200);
+
+    let other = "/governance/models/biodiversity_ensemble/0.3.0/metrics";
+    let problem = api.post(other, with(accuracy)).await.problem(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["pointer"], "/model_version", "{problem}");
+    let seventeen = json!({ "metric_name": "accuracy", "metric_value": 17 });
+    let problem = api.post(other, seventeen).await.problem(422, "invalid_request");
+    assert!(problem["detail"].as_str().unwrap().contains("lies between 0 and 1"), "{problem}");
+    api.get("/governance/models/nobody/series/accuracy").await.problem(404, "model_not_found");
+}

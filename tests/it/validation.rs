@@ -84,7 +84,10 @@ async fn a_logged_metric_is_kept_with_its_origin_and_recorded() {
             .await
             .unwrap();
     assert_eq!(event.1, format!("{MODEL}/0.2.0"));
-    assert_eq!(serde_json::from_str::<Value>(&event.2).unwrap(), json!({"count": 2, "names": ["accuracy", "f1@0.5"]}));
+    let detail: Value = serde_json::from_str(&event.2).unwrap();
+    assert_eq!((&detail["count"], &detail["names"]), (&json!(2), &json!(["accuracy", "f1@0.5"])));
+    let values = json!([["accuracy", "test", "country=DE", 0.95, 500], ["f1@0.5", "test", null, 0.8, null]]);
+    assert_eq!(detail["metrics"], values, "the values are in the chain");
     let stage: (String, bool) =
         sqlx::query_as("SELECT stage, auto_registered FROM model_registry").fetch_one(&database.pool).await.unwrap();
     assert_eq!(stage, ("development".to_owned(), true), "the unknown version is registered");
@@ -210,11 +213,11 @@ async fn a_series_is_in_the_order_of_its_windows() {
         .map(|days| NewMetric {
             window_start: Some(day + TimeDelta::days(days - 1)),
             window_end: Some(day + TimeDelta::days(days)),
-            ..metric("accuracy", days as f64)
+            ..metric("mae", days as f64)
         })
         .collect();
     log(pool, &batch, true).await.unwrap();
-    let filter = Filter { metric_name: Some("accuracy".into()), ..of_model() };
+    let filter = Filter { metric_name: Some("mae".into()), ..of_model() };
     let values = |points: Vec<validation::Point>| points.iter().map(|p| p.value.unwrap()).collect::<Vec<_>>();
     assert_eq!(values(validation::series(pool, &filter, 10).await.unwrap()), [1.0, 2.0, 3.0]);
     assert_eq!(values(validation::series(pool, &filter, 2).await.unwrap()), [2.0, 3.0], "the newest, oldest first");

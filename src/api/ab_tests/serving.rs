@@ -103,7 +103,7 @@ pub(super) async fn assign(
     Path(id): Path<Uuid>,
     request: Write<AssignRequest>,
 ) -> Result<Response, Problem> {
-    request.caller.need(if request.body.record { Scope::MetricsWrite } else { Scope::Read })?;
+    request.caller.need(Scope::MetricsWrite)?;
     let mut change = request.begin(&api).await?;
     let (units, record) = (&request.body.units, request.body.record);
     let (test, assignments) = assignment::assign_units(change.conn(), id, units, record).await?;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::body::{Path, Query};
+use super::super::body::{Path, Query, as_in_path};
 use super::super::caller::Caller;
 use super::super::change::{Answer, Write};
 use super::super::problem::Problem;
@@ -24,6 +24,10 @@ use crate::registry::{
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "target_stage": "production", "approved_by": "ml_lead" }))]
 pub(super) struct PromoteRequest {
+    /// The model; may be left out, since the path names it.
+    model_name: Option<String>,
+    /// The version; likewise.
+    version: Option<String>,
     /// `staging` or `production`.
     #[schema(example = "production")]
     target_stage: String,
@@ -129,6 +133,8 @@ pub(super) async fn promote(
     request: Write<PromoteRequest>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::ModelsPromote)?;
+    as_in_path("/model_name", request.body.model_name.as_deref(), &name)?;
+    as_in_path("/version", request.body.version.as_deref(), &version)?;
     request.answered_before(&api).await?;
     let target = stage("/target_stage", &request.body.target_stage)?;
     let revision = wanted_revision(&api, &request.headers, &name, &version).await?;

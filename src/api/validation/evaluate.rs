@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::super::Api;
-use super::super::body::{Path, one_of};
+use super::super::body::{Path, as_in_path, one_of};
 use super::super::change::{Answer, Write};
 use super::super::problem::Problem;
 use super::auto;
@@ -23,6 +23,10 @@ use crate::registry::validation::{self, Metric};
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "y_true": [0, 1, 0, 1, 1, 0], "y_pred": [0, 1, 0, 1, 0, 0], "dataset_split": "test" }))]
 pub(super) struct ClassificationRequest {
+    /// The model; may be left out, since the path names it.
+    model_name: Option<String>,
+    /// The version; likewise.
+    model_version: Option<String>,
     /// The true classes: texts, numbers or booleans; null where the truth is not known yet.
     y_true: Vec<Value>,
     /// The predicted classes.
@@ -111,6 +115,8 @@ pub(super) async fn classification(
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
     let body = &mut request.body;
+    as_in_path("/model_name", body.model_name.as_deref(), &name)?;
+    as_in_path("/model_version", body.model_version.as_deref(), &version)?;
     one_of("/averaging", body.averaging.as_deref(), &["binary", "macro", "micro", "weighted"])?;
     let averaging = match body.averaging.as_deref() {
         None => None,
@@ -148,6 +154,10 @@ pub(super) async fn classification(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "y_true": [1.0, 2.0, 3.0, 4.0], "y_pred": [1.1, 2.1, 2.9, 4.2], "dataset_split": "validation" }))]
 pub(super) struct RegressionRequest {
+    /// The model; may be left out, since the path names it.
+    model_name: Option<String>,
+    /// The version; likewise.
+    model_version: Option<String>,
     /// The true numbers; null where the truth is not known yet.
     y_true: Vec<Value>,
     /// The predicted numbers.
@@ -178,6 +188,8 @@ pub(super) async fn regression(
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
     let body = &mut request.body;
+    as_in_path("/model_name", body.model_name.as_deref(), &name)?;
+    as_in_path("/model_version", body.model_version.as_deref(), &version)?;
     let input = Regression {
         y_true: std::mem::take(&mut body.y_true),
         y_pred: std::mem::take(&mut body.y_pred),

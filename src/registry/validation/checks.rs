@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::metrics;
+
 use super::{Error, FieldProblem, MAX_BATCH, NewMetric};
 
 const TYPES: [&str; 3] = ["classification", "regression", "custom"];
@@ -85,6 +87,14 @@ fn numbers(metric: &NewMetric, wrong: &mut impl FnMut(&str, String)) {
     if metric.metric_value.is_none() && metric.metadata.get("reason").and_then(Value::as_str).is_none_or(str::is_empty)
     {
         wrong("/metric_value", "is missing; when the metric is undefined, say why in `metadata.reason`".to_owned());
+    }
+    // A gate would take 95 for a very good accuracy. Names of other metrics mean what their users say.
+    if let (Some(value), Some(known)) = (metric.metric_value, metrics::metric(&metric.metric_name))
+        && known.task() == metrics::Task::Classification
+        && (value < known.range().0 || value > known.range().1)
+    {
+        let (low, high) = known.range();
+        wrong("/metric_value", format!("`{}` lies between {low} and {high}; {value} is no value of it", known.name()));
     }
     if let (Some(low), Some(high)) = (metric.ci_low, metric.ci_high)
         && low > high
