@@ -143,7 +143,7 @@ fn metric_entries() -> Vec<Entry> {
         title: metric.title(),
         summary: metric.summary(),
         applies_to: metric.task().as_str(),
-        when_to_use: Some(metric.use_when()),
+        when_to_use: Some(metric.when_to_use()),
         formula: Some(metric.formula()),
         limits: Some(metric.limits()),
         reference: metric.reference(),

@@ -23,8 +23,8 @@ impl Metric for Averaged {
     fn formula(&self) -> &'static str {
         self.measure.formula()
     }
-    fn use_when(&self) -> &'static str {
-        self.average.use_when(self.measure)
+    fn when_to_use(&self) -> &'static str {
+        self.average.when_to_use(self.measure)
     }
     fn limits(&self) -> &'static str {
         self.average.limits(self.measure)

@@ -68,7 +68,7 @@ impl Measure {
 }
 
 impl Average {
-    pub(super) fn use_when(self, measure: Measure) -> &'static str {
+    pub(super) fn when_to_use(self, measure: Measure) -> &'static str {
         match (self, measure) {
             (Self::Default, Measure::Precision) => "Acting on a false alarm is expensive.",
             (Self::Default, Measure::Recall) => "Missing a positive row is expensive.",

@@ -77,7 +77,7 @@ pub(super) static TOP_K_ACCURACY: Entry = entry(
         summary: "share of rows whose true class is among the k with the highest scores (2 unless said otherwise), 0 to 1; of equal \
                   scores the later class ranks first",
         formula: "rows whose true class has one of the k highest scores / all rows",
-        use_when: "People choose from a short list that the model proposes.",
+        when_to_use: "People choose from a short list that the model proposes.",
         limits: "Is 1 when k reaches the number of classes.",
         interval: "Wilson's score interval; with weights on the effective number of rows",
         reference: "scikit-learn top_k_accuracy_score; interval: Wilson (1927), doi:10.1080/01621459.1927.10502953",
@@ -117,7 +117,7 @@ pub(super) static ROC_AUC_OVR: OneVsRest = OneVsRest {
             summary: "mean over classes of the AUC of that class against all others, 0 to 1 (0.5 is chance); undefined when a class has \
                       no labelled row",
             formula: "mean over classes k of AUC(label = k against label != k, by the score of k)",
-            use_when: "There are more than two classes, each as important as the others.",
+            when_to_use: "There are more than two classes, each as important as the others.",
             limits: "The rest is dominated by large classes, so it moves with the class shares.",
             interval: "DeLong's for each class; none for their mean, as the areas depend on each other",
             reference: ONE_VS_REST,
@@ -142,8 +142,8 @@ impl Metric for OneVsRest {
     fn formula(&self) -> &'static str {
         self.entry.formula()
     }
-    fn use_when(&self) -> &'static str {
-        self.entry.use_when()
+    fn when_to_use(&self) -> &'static str {
+        self.entry.when_to_use()
     }
     fn limits(&self) -> &'static str {
         self.entry.limits()
@@ -184,7 +184,7 @@ pub(super) static ROC_AUC_OVR_WEIGHTED: Entry = entry(
         title: "Area under the ROC curve, one against the rest (weighted)",
         summary: "mean over classes, weighted by their labels, of the AUC of that class against all others, 0 to 1 (0.5 is chance)",
         formula: "sum over classes k of share of k * AUC(label = k against label != k, by the score of k)",
-        use_when: "There are more than two classes that matter by how often they occur.",
+        when_to_use: "There are more than two classes that matter by how often they occur.",
         limits: "Large classes hide small ones.",
         interval: NO_INTERVAL,
         reference: ONE_VS_REST,
@@ -200,7 +200,7 @@ pub(super) static ROC_AUC_OVO: Entry = entry(
         summary: "mean over pairs of classes of how well their scores tell the two apart, 0 to 1 (0.5 is chance); does not move with the \
                   class shares",
         formula: "mean over pairs j < k of (AUC(j against k, by the score of j) + AUC(k against j, by the score of k)) / 2",
-        use_when: "There are more than two classes and their shares change.",
+        when_to_use: "There are more than two classes and their shares change.",
         limits: "With many classes most pairs are easy, and the one that is confused hardly shows.",
         interval: NO_INTERVAL,
         reference: HAND_AND_TILL,
@@ -215,7 +215,7 @@ pub(super) static ROC_AUC_OVO_WEIGHTED: Entry = entry(
         title: "Area under the ROC curve, one against one (weighted)",
         summary: "mean over pairs of classes, weighted by the rows of the pair, of how well their scores tell the two apart, 0 to 1",
         formula: "as `roc_auc_ovo`, each pair weighted by the share of its rows",
-        use_when: "There are more than two classes and frequent confusions matter most.",
+        when_to_use: "There are more than two classes and frequent confusions matter most.",
         limits: "Moves with the class shares.",
         interval: NO_INTERVAL,
         reference: HAND_AND_TILL,

@@ -21,7 +21,7 @@ pub trait Metric: Sync {
     /// The definition as a formula.
     fn formula(&self) -> &'static str;
     /// When it is the right one to look at.
-    fn use_when(&self) -> &'static str;
+    fn when_to_use(&self) -> &'static str;
     /// What it does not see, and where it misleads.
     fn limits(&self) -> &'static str;
     /// Which 95 % interval it carries, or why none.
@@ -90,7 +90,7 @@ pub(super) struct Texts {
     pub(super) title: &'static str,
     pub(super) summary: &'static str,
     pub(super) formula: &'static str,
-    pub(super) use_when: &'static str,
+    pub(super) when_to_use: &'static str,
     pub(super) limits: &'static str,
     pub(super) interval: &'static str,
     pub(super) reference: &'static str,
@@ -123,8 +123,8 @@ impl Metric for Entry {
     fn formula(&self) -> &'static str {
         self.texts.formula
     }
-    fn use_when(&self) -> &'static str {
-        self.texts.use_when
+    fn when_to_use(&self) -> &'static str {
+        self.texts.when_to_use
     }
     fn limits(&self) -> &'static str {
         self.texts.limits

@@ -18,7 +18,7 @@ pub(super) static R2: Entry = entry(
         summary: "share of the truth's variance that predictions explain, at most 1, negative when worse than the mean; for a constant \
                   truth 1 when every prediction is right and else 0; undefined below two rows",
         formula: "1 - sum of (prediction - truth)^2 / sum of (truth - mean truth)^2",
-        use_when: "Models of different quantities are to be compared, or the mean of the truth is the rival.",
+        when_to_use: "Models of different quantities are to be compared, or the mean of the truth is the rival.",
         limits: "Falls when the truth varies less although errors are the same; a few extreme truths make it high.",
         interval: DELTA,
         reference: "scikit-learn r2_score; Kvalseth (1985), doi:10.1080/00031305.1985.10479448",
@@ -35,7 +35,7 @@ pub(super) static EXPLAINED_VARIANCE: Entry = entry(
         summary: "like R squared, but a constant offset of the predictions costs nothing, at most 1; for a constant truth 1 when the \
                   errors are constant too and else 0",
         formula: "1 - variance of (prediction - truth) / variance of truth",
-        use_when: "An offset is corrected elsewhere and only the pattern matters.",
+        when_to_use: "An offset is corrected elsewhere and only the pattern matters.",
         limits: "Does not see that predictions are too high or too low on the whole: look at `mean_error` too.",
         interval: DELTA,
         reference: "scikit-learn explained_variance_score; Kvalseth (1985), doi:10.1080/00031305.1985.10479448",

@@ -23,7 +23,7 @@ pub(super) static ROC_AUC: Entry = entry(
         summary: "probability that a positive row scores higher than a negative one, ties counting half, 0 to 1 (0.5 is chance); \
                   undefined with one class; with DeLong's interval",
         formula: "P(score of a positive > score of a negative) + P(equal) / 2",
-        use_when: "Scores rank rows and the threshold is chosen elsewhere.",
+        when_to_use: "Scores rank rows and the threshold is chosen elsewhere.",
         limits: "Does not see whether scores are probabilities; with rare positives it looks good while most alarms are false.",
         interval: "DeLong's; none with weights, with fewer than two rows of a class, or when the order is perfect",
         reference: "scikit-learn roc_auc_score; interval: DeLong et al. (1988), doi:10.2307/2531595",
@@ -40,7 +40,7 @@ pub(super) static GINI: Entry = entry(
         title: "Gini coefficient",
         summary: "twice the area under the ROC curve less one, -1 to 1 (0 is chance); undefined with one class; with DeLong's interval",
         formula: "2 AUC - 1",
-        use_when: "Credit scoring and other fields report it; it says the same as the AUC.",
+        when_to_use: "Credit scoring and other fields report it; it says the same as the AUC.",
         limits: "Those of the AUC.",
         interval: "DeLong's interval of the AUC, carried over",
         reference: "Hand and Till (2001), doi:10.1023/A:1010920819831; interval: DeLong et al. (1988), doi:10.2307/2531595",
@@ -57,7 +57,7 @@ pub(super) static KS_STATISTIC: Entry = entry(
         title: "Kolmogorov-Smirnov statistic",
         summary: "largest distance of true and false positive rate over all thresholds, 0 to 1; undefined with one class",
         formula: "max over thresholds of (TPR - FPR)",
-        use_when: "One threshold will be used and it is to separate the classes as well as it can.",
+        when_to_use: "One threshold will be used and it is to separate the classes as well as it can.",
         limits: "Is chosen on the same rows, so it is too high on few of them.",
         interval: "none: the maximum over thresholds has no simple one",
         reference: "Kolmogorov (1933); Hand (2009), doi:10.1007/s10994-009-5119-5",
@@ -87,7 +87,7 @@ pub(super) static AVERAGE_PRECISION: Entry = entry(
         summary: "precision averaged over recall as the score threshold falls, without interpolation, 0 to 1 (chance is the share of \
                   positive rows); 0 without positive rows",
         formula: "sum over thresholds of (R_k - R_{k-1}) P_k, R recall and P precision",
-        use_when: "Positives are rare and those with the highest scores are acted on.",
+        when_to_use: "Positives are rare and those with the highest scores are acted on.",
         limits: "Moves with the share of positives, so values of differently composed data do not compare.",
         interval: "logit interval on the number of positive rows; none with weights or at 0 and 1",
         reference: "scikit-learn average_precision_score; Davis and Goadrich (2006), doi:10.1145/1143844.1143874; interval: Boyd, Eng \
@@ -119,7 +119,7 @@ pub(super) static PR_AUC: Entry = entry(
         summary: "area under straight lines between the points of the precision-recall curve, 0 to 1; 0.5 by convention without \
                   positive rows",
         formula: "sum over thresholds of (R_k - R_{k-1}) (P_k + P_{k-1}) / 2, from P = 1 at R = 0",
-        use_when: "Only to compare with others who report it; prefer `average_precision`.",
+        when_to_use: "Only to compare with others who report it; prefer `average_precision`.",
         limits: "Straight lines between points are too optimistic, most of all with few distinct scores.",
         interval: "logit interval on the number of positive rows; none with weights or at 0 and 1",
         reference: "scikit-learn precision_recall_curve and auc; Davis and Goadrich (2006), doi:10.1145/1143844.1143874; interval: \

@@ -64,7 +64,7 @@ pub(super) static LOG_LOSS: Entry = entry(
         summary: "mean of minus the natural logarithm of the probability given to what happened, from 0; probabilities of 0 and 1 \
                   count as 2.2e-16 away; with Student's interval",
         formula: "mean of -ln p(what happened)",
-        use_when: "Probabilities are used as such, and being sure and wrong is much worse than being unsure.",
+        when_to_use: "Probabilities are used as such, and being sure and wrong is much worse than being unsure.",
         limits: "One row that is sure and wrong can outweigh all others; has no upper bound.",
         interval: "Student's, of the mean over rows",
         reference: "scikit-learn log_loss; Good (1952), doi:10.1111/j.2517-6161.1952.tb00104.x",
@@ -81,7 +81,7 @@ pub(super) static BRIER: Entry = entry(
         summary: "mean squared distance of the probability from the outcome, 0 to 1; summed over classes, 0 to 2, when there is a \
                   probability for each of more than two; with Student's interval",
         formula: "mean of (p - y)^2, y 1 for positive rows and else 0; for more classes the sum of it over classes",
-        use_when: "Probabilities are used as such; it holds calibration and separation together.",
+        when_to_use: "Probabilities are used as such; it holds calibration and separation together.",
         limits: "Hardly moves when positives are rare: compare with the Brier score of the share of positives.",
         interval: "Student's, of the mean over rows",
         reference: "scikit-learn brier_score_loss; Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
@@ -98,7 +98,7 @@ pub(super) static D2_LOG_LOSS: Entry = entry(
         summary: "share of the log loss of always answering the class shares that the model takes away, at most 1, negative when it is \
                   worse than that; without a meaning with one class",
         formula: "1 - log loss / log loss of the class shares",
-        use_when: "Log losses of data with different class shares are to be compared.",
+        when_to_use: "Log losses of data with different class shares are to be compared.",
         limits: "Those of the log loss; with one class it divides by almost 0.",
         interval: "delta method over rows; none with one class",
         reference: "scikit-learn d2_log_loss_score; McFadden (1974), Frontiers in Econometrics, 105-142",

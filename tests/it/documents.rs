@@ -45,15 +45,19 @@ fn readme_part(name: &str, made: &str) {
 #[test]
 fn the_methods_in_the_readme_are_those_of_the_program() {
     let mut text =
-        String::from("| method | for columns that are | what the score is | source |\n| --- | --- | --- | --- |\n");
+        String::from("| drift method | for columns that are | what the score is |\n| --- | --- | --- |\n");
     for method in steward::drift::ALL {
         text += &format!(
-            "| `{}` | {} | {} | {} |\n",
+            "| [`{0}`](docs/methods/{0}.md) | {1} | {2} |\n",
             method.name(),
             method.applies_to().as_str(),
             method.summary(),
-            method.reference()
         );
+    }
+    text += "\n| concept drift | of | what it judges |\n| --- | --- | --- |\n";
+    for method in steward::drift::concept::ALL {
+        let task = method.task().map_or("any task", steward::drift::concept::Task::as_str);
+        text += &format!("| [`{0}`](docs/methods/{0}.md) | {task} | {1} |\n", method.name(), method.summary());
     }
     let names = |task: steward::metrics::Task| {
         let of_task = steward::metrics::ALL.iter().filter(|m| m.task() == task);
@@ -61,10 +65,9 @@ fn the_methods_in_the_readme_are_those_of_the_program() {
     };
     text += &format!("\nMetrics of classification: {}.\n", names(steward::metrics::Task::Classification));
     text += &format!("Metrics of regression: {}.\n", names(steward::metrics::Task::Regression));
-    for test in steward::ab::ALL {
-        text += &format!("A/B tests: `{}`, {} ({}).\n", test.name(), test.summary(), test.reference());
-    }
-    text += "`steward methods --output json` has the source of each.\n";
+    let tests: Vec<_> = steward::ab::ALL.iter().map(|test| format!("`{}`", test.name())).collect();
+    text += &format!("Tests of A/B tests: {}.\n", tests.join(", "));
+    text += "\nFormula, limits and source of each: [docs/methods](docs/methods/README.md), `steward methods NAME`, `GET /governance/methods`.\n";
     readme_part("methods", &text);
 }
 

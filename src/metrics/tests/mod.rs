@@ -138,7 +138,7 @@ fn every_metric_is_documented_and_found_by_name() {
             entry.summary(),
             entry.reference(),
             entry.formula(),
-            entry.use_when(),
+            entry.when_to_use(),
             entry.limits(),
             entry.interval(),
         ] {
