@@ -224,6 +224,19 @@ pub fn wait(api: &Api, text: Option<&str>) -> Result<Option<std::time::Duration>
     }
 }
 
+/// Editions are counted from 1.
+///
+/// # Errors
+/// 422 for anything less.
+pub fn edition(number: Option<i32>) -> Result<Option<i32>, Problem> {
+    match number {
+        Some(number) if number < 1 => {
+            Err(Problem::invalid("?edition", format!("is {number}; editions are counted from 1")))
+        }
+        number => Ok(number),
+    }
+}
+
 /// Goes on only when a body that names what its path names too means the same.
 ///
 /// # Errors

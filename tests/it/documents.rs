@@ -44,8 +44,7 @@ fn readme_part(name: &str, made: &str) {
 
 #[test]
 fn the_methods_in_the_readme_are_those_of_the_program() {
-    let mut text =
-        String::from("| drift method | for columns that are | what the score is |\n| --- | --- | --- |\n");
+    let mut text = String::from("| drift method | for columns that are | what the score is |\n| --- | --- | --- |\n");
     for method in steward::drift::ALL {
         text += &format!(
             "| [`{0}`](docs/methods/{0}.md) | {1} | {2} |\n",

@@ -187,5 +187,9 @@ async fn the_arguments_of_the_specifications_examples_are_taken_as_they_stand() 
     let seventeen = json!({ "metric_name": "accuracy", "metric_value": 17 });
     let problem = api.post(other, seventeen).await.problem(422, "invalid_request");
     assert!(problem["detail"].as_str().unwrap().contains("lies between 0 and 1"), "{problem}");
+    for what in ["card", "profile"] {
+        let problem = api.get(&format!("{path}/{what}?edition=0")).await.problem(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], "?edition");
+    }
     api.get("/governance/models/nobody/series/accuracy").await.problem(404, "model_not_found");
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::body::{Path, Query};
+use super::super::body::{self, Path, Query};
 use super::super::caller::Caller;
 use super::super::change::{Answer, Write};
 use super::super::page::Page;
@@ -35,8 +35,9 @@ pub(super) async fn show(
     Query(query): Query<CardQuery>,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Read)?;
+    let edition = body::edition(query.edition)?;
     let mut conn = api.pool().acquire().await?;
-    etag::json(&registry::card(&mut conn, &name, &version, query.edition).await?)
+    etag::json(&registry::card(&mut conn, &name, &version, edition).await?)
 }
 
 /// A card.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::body::{Path, Query};
+use super::super::body::{self, Path, Query};
 use super::super::caller::Caller;
 use super::super::change::{Answer, Write};
 use super::super::page::Page;
@@ -41,8 +41,9 @@ pub(super) async fn show(
     Query(query): Query<ProfileQuery>,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Read)?;
+    let edition = body::edition(query.edition)?;
     let mut conn = api.pool().acquire().await?;
-    etag::json(&registry::profile(&mut conn, &name, &version, query.edition).await?)
+    etag::json(&registry::profile(&mut conn, &name, &version, edition).await?)
 }
 
 /// Where the rows lie that a profile is made from.
