@@ -223,16 +223,14 @@ async fn results(State(api): State<Api>, caller: Caller, Path(id): Path<Uuid>) -
     let mut inputs = Vec::new();
     {
         let mut conn = api.pool().acquire().await?;
-        for role in ["reference", "current"] {
-            let pins = queue::pinned_inputs(&mut conn, id, role).await?;
-            inputs.extend(pins.into_iter().map(|pin: InputPin| InputView {
-                role: role.to_owned(),
-                object: pin.object,
-                etag: pin.etag,
-                size_bytes: pin.size_bytes,
-                row_count: pin.row_count,
-            }));
-        }
+        let view = |(role, pin): (String, InputPin)| InputView {
+            role,
+            object: pin.object,
+            etag: pin.etag,
+            size_bytes: pin.size_bytes,
+            row_count: pin.row_count,
+        };
+        inputs.extend(queue::all_inputs(&mut conn, id).await?.into_iter().map(view));
     }
     let checks = run_results::checks(api.pool(), id).await?;
     let attempts = queue::attempts(api.pool(), id).await?;

@@ -107,6 +107,8 @@ pub struct ConcludedTest {
     pub ended_at: Option<DateTime<Utc>>,
     /// `a` or `b`: which arm the version was.
     pub arm: String,
+    /// What the latest look that counts decided.
+    pub latest_look: Option<String>,
 }
 
 /// The A/B test of a version that was concluded last; with a name, that one.
@@ -122,7 +124,10 @@ pub async fn concluded_test(
     sqlx::query_as!(
         ConcludedTest,
         r#"SELECT id, test_name, winner, decision, ended_at,
-                  CASE WHEN model_a_name = $1 AND model_a_version = $2 THEN 'a' ELSE 'b' END AS "arm!"
+                  CASE WHEN model_a_name = $1 AND model_a_version = $2 THEN 'a' ELSE 'b' END AS "arm!",
+                  (SELECT r.decision FROM model_ab_test_results r
+                    WHERE r.test_id = model_ab_tests.id AND NOT coalesce((r.details ->> 'by_hand')::boolean, false)
+                    ORDER BY r.look DESC LIMIT 1) AS latest_look
              FROM model_ab_tests
             WHERE status = 'concluded' AND ($3::text IS NULL OR test_name = $3)
               AND ((model_a_name = $1 AND model_a_version = $2) OR (model_b_name = $1 AND model_b_version = $2))

@@ -13,12 +13,13 @@ use super::sample::CategoryCounts;
 const NAMED: usize = 20;
 
 /// Names of the checks, as they stand in results beside the names of drift methods, with what they measure.
-pub const CHECKS: [(&str, &str); 6] = [
+pub const CHECKS: [(&str, &str); 7] = [
     ("range", "share of the present values outside of `min` and `max`"),
     ("allowed_values", "share of the present values that are not in the list `allowed`"),
     ("new_values", "share of the present values that the reference does not have"),
     ("duplicate_keys", "share of the rows that repeat the key of another row"),
     ("freshness", "age of the newest row at the end of the window, in seconds"),
+    ("vanished_segments", "segments of the reference that have no row now"),
     ("schema", "columns that are missing or of another type"),
 ];
 
@@ -76,6 +77,26 @@ pub fn freshness(column: &str, rows: u64, newest: Option<(f64, &str)>, limit_sec
     };
     let details = json!({ "newest": at });
     verdict(column, "freshness", Rows { present: rows, missing: 0 }, age.max(0.0), limit_seconds, details)
+}
+
+/// Expected rows from which on a segment without any has vanished: chance leaves ten out once in twenty thousand windows.
+const EXPECTED_ROWS: f64 = 10.0;
+
+/// Segments that have rows in the reference and none now; of each the name, its rows in the reference and now. `rows` are all rows of the
+/// reference and now. The score is their number: one is wrong.
+#[must_use]
+pub fn vanished_segments(column: &str, rows: (u64, u64), segments: &[(&str, u64, u64)]) -> Check {
+    let expected = |reference: u64| reference as f64 / rows.0.max(1) as f64 * rows.1 as f64;
+    let gone: Vec<&(&str, u64, u64)> =
+        segments.iter().filter(|(_, reference, now)| *now == 0 && expected(*reference) >= EXPECTED_ROWS).collect();
+    let named: Vec<Value> = gone
+        .iter()
+        .take(NAMED)
+        .map(|(name, reference, _)| json!({ "name": name, "reference_rows": reference, "expected_rows": expected(*reference).round() }))
+        .collect();
+    let details = json!({ "segments": named });
+    let present = Rows { present: rows.1, missing: 0 };
+    verdict(column, "vanished_segments", present, gone.len() as f64, 0.0, details)
 }
 
 /// A column that is not as the schema says: `expected` and `found` are its types, none where there is no such column. A new column is
@@ -181,6 +202,19 @@ mod tests {
         let check = freshness("at", 5, Some((7200.0, "2013-01-01T22:00:00Z")), 3600.0);
         assert_eq!((check.score, check.threshold, check.drifted), (Some(7200.0), 3600.0, true));
         assert_eq!(freshness("at", 5, None, 3600.0).status, Status::NoData);
+    }
+
+    #[test]
+    fn a_segment_without_rows_has_vanished_where_rows_are_to_be_expected() {
+        let segments = [("region = EU", 600, 300), ("region = US", 390, 0), ("region = JP", 10, 0)];
+        let check = vanished_segments("region", (1000, 300), &segments);
+        assert_eq!(
+            (check.score, check.status),
+            (Some(1.0), Status::Drifted),
+            "three rows of JP may be missing by chance"
+        );
+        assert_eq!(check.details["segments"][0]["name"], "region = US");
+        assert_eq!(vanished_segments("region", (1000, 300), &segments[..1]).status, Status::Ok);
     }
 
     #[test]

@@ -116,7 +116,10 @@ fn since(event: &Event) -> String {
             format!("{}, until {}", instant(opened), instant(event.at))
         }
     };
-    if let (Some(start), Some(end)) = (event.window_start, event.window_end) {
+    // Without a window all rows were judged.
+    if let (Some(start), Some(end)) = (event.window_start, event.window_end)
+        && start < end
+    {
         let _ = write!(text, "; judged on the data from {} to {}", instant(start), instant(end));
     }
     text

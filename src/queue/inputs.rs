@@ -57,6 +57,32 @@ pub async fn unpin_inputs(conn: &mut PgConnection, run_id: Uuid, role: &str) -> 
     Ok(())
 }
 
+/// All pins of a run with their roles, ordered by role and object: also earlier windows (`reference-1`, ...) and labels.
+///
+/// # Errors
+/// Those of the database.
+pub async fn all_inputs(conn: &mut PgConnection, run_id: Uuid) -> Result<Vec<(String, InputPin)>, Error> {
+    let rows = sqlx::query!(
+        "SELECT role, object, etag, version, size_bytes, row_count FROM run_inputs WHERE run_id = $1 ORDER BY role, object",
+        run_id,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let pin = InputPin {
+                object: row.object,
+                etag: row.etag,
+                version: row.version,
+                size_bytes: row.size_bytes,
+                row_count: row.row_count,
+            };
+            (row.role, pin)
+        })
+        .collect())
+}
+
 /// The pins of one role, ordered by object; empty when nothing was read yet.
 ///
 /// # Errors

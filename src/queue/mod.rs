@@ -40,7 +40,7 @@ pub use enqueue::{Enqueued, enqueue};
 pub use error::Error;
 pub use finish::complete;
 pub use handler::{Handler, JobError, JobErrorKind, RunContext};
-pub use inputs::{InputPin, pin_inputs, pinned_inputs, unpin_inputs};
+pub use inputs::{InputPin, all_inputs, pin_inputs, pinned_inputs, unpin_inputs};
 pub use ledger::{
     Cancelled, Cursor, RunFilter, RunPage, Unfinished, attempts, cancel, find, get, list, retry, unfinished_of_job,
     wait_for,

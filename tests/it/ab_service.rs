@@ -166,6 +166,9 @@ async fn rows_are_kept_once_and_looked_at_when_asked() {
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
     post(vec![]).await.problem(422, "invalid_request");
+    // Rows without a unit among rows with one would make one kind or the other worthless.
+    let problem = post(vec![json!({ "variant": "a", "outcome": 1 })]).await.problem(422, "invalid_request");
+    assert!(problem["detail"].as_str().unwrap().contains("the rows before named their unit"), "{problem}");
 }
 
 #[tokio::test]

@@ -48,13 +48,23 @@ async fn a_run_that_somebody_asks_for_neither_decides_nor_ends_a_test() {
     let (status, decision, looks) = standing(pool).await;
     assert_eq!((status.as_str(), decision.as_deref()), ("concluded", Some("KEEP_A")), "{looks:?}");
     assert!(looks[4..].iter().all(|(_, by_hand)| !by_hand), "{looks:?}");
-    let level: f64 =
-        sqlx::query_scalar("SELECT (details ->> 'level')::float8 FROM model_ab_test_results WHERE look = 5")
-            .fetch_one(pool)
-            .await
-            .unwrap();
-    let first_of_ten = steward::ab::planned_level(1, 10, 0.05);
-    assert!((level - first_of_ten).abs() < 1e-12, "looks by hand use nothing of the plan up: {level}");
+    let (level, share): (f64, f64) = sqlx::query_as(
+        "SELECT (details ->> 'level')::float8, (details ->> 'information')::float8 FROM model_ab_test_results WHERE look = 5",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    // The tick after April: 30 days and some hours of the 275 until the end.
+    assert!((share - 30.0 / 275.0).abs() < 2e-3, "{share}");
+    let first = steward::ab::boundaries(&[share], 0.05, steward::ab::Spending::OBrienFleming)[0].level;
+    assert!((level - first).abs() < 1e-15, "looks by hand use nothing of the plan up: {level}");
+    let last: f64 = sqlx::query_scalar(
+        "SELECT (details ->> 'information')::float8 FROM model_ab_test_results ORDER BY look DESC LIMIT 1",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert!((last - 1.0).abs() < 1e-12, "the horizon has all that is left of the level");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! One run, whole: what it judged, what it found, on which bytes, and every attempt.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::super::output::{self, Format};
@@ -10,9 +12,11 @@ use crate::queue::{self, Run};
 /// Writes a run with its checks, inputs and attempts.
 pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result<()> {
     let mut conn = app.database.pool.acquire().await?;
-    let mut inputs = Vec::new();
-    for role in ["reference", "current"] {
-        inputs.push((role, queue::pinned_inputs(&mut conn, run.id, role).await?));
+    // The two usual ones are named also when nothing was read yet.
+    let usual = ["current", "reference"].map(|role| (role.to_owned(), Vec::new()));
+    let mut inputs: BTreeMap<String, Vec<queue::InputPin>> = usual.into();
+    for (role, pin) in queue::all_inputs(&mut conn, run.id).await? {
+        inputs.entry(role).or_default().push(pin);
     }
     drop(conn);
     let checks = run_results::checks(&app.database.pool, run.id).await?;
@@ -23,7 +27,7 @@ pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result
         all["attempts"] = serde_json::to_value(&attempts)?;
         all["inputs"] = inputs
             .iter()
-            .map(|(role, pins)| Ok((*role, serde_json::to_value(pins)?)))
+            .map(|(role, pins)| Ok((role.clone(), serde_json::to_value(pins)?)))
             .collect::<anyhow::Result<_>>()?;
         return output::json(&all);
     }
@@ -66,7 +70,7 @@ pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result
         .flat_map(|(role, pins)| {
             pins.iter().map(move |p| {
                 vec![
-                    (*role).to_owned(),
+                    role.clone(),
                     p.object.clone(),
                     p.size_bytes.to_string(),
                     p.row_count.map_or_else(|| "-".to_owned(), |n| n.to_string()),

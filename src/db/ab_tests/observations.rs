@@ -89,6 +89,19 @@ pub async fn all(conn: &mut PgConnection, test_id: Uuid) -> Result<Vec<Observati
     .await
 }
 
+/// Whether the rows that are kept name their unit; none without rows.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn units(conn: &mut PgConnection, test_id: Uuid) -> Result<Option<bool>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT unit IS NOT NULL AS "named!" FROM ab_observations WHERE test_id = $1 LIMIT 1"#,
+        test_id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Rows of A and of B that are kept.
 ///
 /// # Errors

@@ -39,6 +39,19 @@ pub struct ColumnPlan {
     pub reading: Option<Reading>,
 }
 
+impl ColumnPlan {
+    /// Whether anything is said that concerns drift; limits of values are a matter of quality.
+    fn is_about_drift(&self) -> bool {
+        let Self { method, threshold, bins, edges, importance, reading } = self;
+        method.is_some()
+            || threshold.is_some()
+            || bins.is_some()
+            || edges.is_some()
+            || importance.is_some()
+            || reading.is_some()
+    }
+}
+
 /// What is to be judged and how.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -68,13 +81,20 @@ pub struct Plan {
 /// Judges `current` against `reference`.
 ///
 /// # Errors
-/// When an object cannot be read at all (unreachable, corrupt, changed), or the column that tells segments apart; a judged column
-/// that is missing, added or of another type is a check with status `schema_error` instead.
+/// When an object cannot be read at all (unreachable, corrupt, changed). A column that is missing, added or of another type, also the
+/// one that tells segments apart, is a check with status `schema_error` instead.
 pub async fn judge(reference: &Side, current: &Side, plan: &Plan) -> Result<Judged, dataset::Error> {
     let sides = Sides { reference, current, infos: (reference.columns(), current.columns()) };
-    let segments = match &plan.group_by {
-        Some(column) => Segments::read(reference, current, column).await?,
-        None => None,
+    let (segments, lost) = match &plan.group_by {
+        Some(column) => match Segments::read(reference, current, column).await {
+            Ok(segments) => (segments, None),
+            // One bad column hides no other: all rows are judged together, and the column is told.
+            Err(error) if error.is_about_a_column() => {
+                (None, Some(drift::not_judged(column, "group_by", Status::SchemaError, error.to_string(), 0.0)))
+            }
+            Err(error) => return Err(error),
+        },
+        None => (None, None),
     };
     let columns = columns_to_judge(&sides.infos, plan);
     let checks: Vec<Vec<Check>> =
@@ -83,7 +103,7 @@ pub async fn judge(reference: &Side, current: &Side, plan: &Plan) -> Result<Judg
             .try_collect()
             .await?;
     let importance = plan.columns.iter().filter_map(|(name, c)| Some((name.clone(), c.importance?))).collect();
-    let report = drift::report(checks.into_iter().flatten().collect(), plan.min_drifted_share, &importance);
+    let report = drift::report(checks.into_iter().flatten().chain(lost).collect(), plan.min_drifted_share, &importance);
     let left_out = segments.map_or(0, |segments| segments.left_out);
     Ok(Judged { report, segments_left_out: left_out })
 }
@@ -108,6 +128,8 @@ fn columns_to_judge(infos: &(Vec<ColumnInfo>, Vec<ColumnInfo>), plan: &Plan) -> 
         return plan.select.iter().filter(|c| !plan.exclude.contains(c)).cloned().collect();
     }
     let mut names: BTreeSet<String> = infos.0.iter().chain(&infos.1).map(|c| c.name.clone()).collect();
+    // A name that the data does not have is a mistake to be told, not settings that wait for a column.
+    names.extend(plan.columns.iter().filter(|(_, own)| own.is_about_drift()).map(|(name, _)| name.clone()));
     names.retain(|n| !plan.exclude.contains(n) && plan.group_by.as_ref() != Some(n));
     names.into_iter().collect()
 }
@@ -354,6 +376,10 @@ fn find<'a>(columns: &'a [ColumnInfo], name: &str) -> Option<&'a ColumnInfo> {
 
 /// How a column is read when nobody says so; none for types that are judged only when declared.
 fn natural_reading(info: &ColumnInfo) -> Option<Reading> {
+    // Formats without types show a column without any value as text; the other side says what it is.
+    if info.is_untyped() {
+        return None;
+    }
     match info.kind {
         ColumnKind::Numeric => Some(Reading::Numeric),
         ColumnKind::Text | ColumnKind::Boolean => Some(Reading::Categorical),

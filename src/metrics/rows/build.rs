@@ -69,8 +69,11 @@ impl Rows {
         }
         given.check_lengths()?;
         let mut encoder = Encoder::default();
-        let labels = encoder.encode(&given.label);
-        let predictions = given.prediction.map(|column| encoder.encode(&column));
+        let (label, prediction) = alike(given.label, given.prediction);
+        let labels = encoder.encode(&label.as_ref().map_or(given.label, |numbers| Column::Numbers(numbers)));
+        let predictions = given
+            .prediction
+            .map(|column| encoder.encode(&prediction.as_ref().map_or(column, |numbers| Column::Numbers(numbers))));
         let mut listed: Vec<u32> = Vec::new();
         for name in &given.classes {
             let code = encoder.add(name);
@@ -104,6 +107,12 @@ impl Rows {
         let recode = |codes: Vec<u32>| codes.into_iter().map(|code| order[code as usize]).collect::<Vec<u32>>();
         let averaged = if listed.is_empty() { names.len() } else { listed.len() };
         let positive = positive_class(&names, given.positive);
+        if let Some(missing) = positive.as_ref().filter(|positive| positive.code.is_none())
+            && names.len() == 2
+        {
+            let classes = names.into_iter().take(5).collect();
+            return Err(Error::UnknownPositive { positive: missing.name.clone(), classes });
+        }
         let mut classes = Classes {
             truth: recode(truth),
             predicted: predictions.is_some().then(|| recode(predicted)),
@@ -149,6 +158,31 @@ impl Rows {
         }
         Ok(kept.into_rows(Data::Numbers { truth, predicted }, given))
     }
+}
+
+/// Booleans on one side and 0 and 1 on the other mean the same classes: those numbers, for whichever side needs them.
+#[allow(clippy::type_complexity)]
+fn alike(label: Column<'_>, prediction: Option<Column<'_>>) -> (Option<Vec<Option<f64>>>, Option<Vec<Option<f64>>>) {
+    match (label, prediction) {
+        (Column::Text(texts), Some(Column::Numbers(numbers))) if are_0_or_1(numbers) => (from_booleans(texts), None),
+        (Column::Numbers(numbers), Some(Column::Text(texts))) if are_0_or_1(numbers) => (None, from_booleans(texts)),
+        _ => (None, None),
+    }
+}
+
+fn are_0_or_1(numbers: &[Option<f64>]) -> bool {
+    numbers.iter().flatten().all(|number| number.is_nan() || *number == 0.0 || *number == 1.0)
+}
+
+/// `true` as 1 and `false` as 0; none when there is any other text.
+fn from_booleans(texts: &[Option<String>]) -> Option<Vec<Option<f64>>> {
+    let number = |text: &Option<String>| match text.as_deref() {
+        None => Some(None),
+        Some("true" | "True" | "TRUE") => Some(Some(1.0)),
+        Some("false" | "False" | "FALSE") => Some(Some(0.0)),
+        Some(_) => None,
+    };
+    texts.iter().map(number).collect()
 }
 
 impl Classes {

@@ -18,7 +18,18 @@ pub(super) fn positive_class(names: &[String], named: Option<&str>) -> Option<Po
         code: names.iter().position(|known| known == name).map(|code| code as u32),
     };
     if let Some(name) = named {
-        return Some(with(name));
+        // `1` means `true` where classes are booleans, and the other way round.
+        let same = match name {
+            "1" => "true",
+            "0" => "false",
+            "true" => "1",
+            "false" => "0",
+            other => other,
+        };
+        return Some(match with(name) {
+            Positive { code: None, .. } if names.iter().any(|known| known == same) => with(same),
+            named => named,
+        });
     }
     if names.is_empty() || names.len() > 2 {
         return None;

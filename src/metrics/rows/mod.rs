@@ -54,6 +54,14 @@ pub enum Error {
         /// `label` or `prediction`.
         column: &'static str,
     },
+    /// No row has the positive class that was named, and the two classes of the rows are others.
+    #[error("no row has the positive class `{positive}`; the classes are {}", classes.join(", "))]
+    UnknownPositive {
+        /// The class that was named.
+        positive: String,
+        /// The first of those that there are.
+        classes: Vec<String>,
+    },
     /// Scores belong to a positive class, and it is not clear which that is.
     #[error("scores need two classes, found {found}: {}; name the positive class", classes.join(", "))]
     NotBinary {

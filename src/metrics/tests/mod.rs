@@ -221,3 +221,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn booleans_and_0_and_1_are_the_same_classes() {
+    let truth: Vec<Option<String>> = ["true", "false", "true", "false"].map(|t| Some(t.to_owned())).to_vec();
+    let predicted = numbers(&[1.0, 0.0, 1.0, 1.0]);
+    for positive in [None, Some("1"), Some("true")] {
+        let rows =
+            Rows::classification(Column::Text(&truth), Some(Column::Numbers(&predicted)), None, positive).unwrap();
+        assert_eq!(value(&rows, "accuracy").value, Some(0.75), "{positive:?}");
+        assert_eq!(value(&rows, "recall").value, Some(1.0), "{positive:?}");
+    }
+}
+
+#[test]
+fn a_positive_class_that_no_row_has_is_refused() {
+    let (truth, scores) = (numbers(&[0.0, 1.0, 1.0]), numbers(&[0.1, 0.8, 0.7]));
+    let refused = Rows::classification(Column::Numbers(&truth), None, Some(&scores), Some("zz")).unwrap_err();
+    assert_eq!(refused.to_string(), "no row has the positive class `zz`; the classes are 0, 1");
+    // A window that happens to hold one class only says nothing against the other.
+    let one = numbers(&[0.0, 0.0]);
+    assert!(Rows::classification(Column::Numbers(&one), None, Some(&scores[..2]), Some("1")).is_ok());
+}

@@ -37,6 +37,8 @@ pub struct Question<'a> {
     pub assigned: Option<[u64; 2]>,
     /// Looks that have used something of the plan up.
     pub spent: u32,
+    /// Shares of the planned time at the looks that used something up, and at this one; none where no horizon is known.
+    pub fractions: Option<Vec<f64>>,
     /// Whether this is the last look.
     pub is_final: bool,
     /// Whether somebody asks for it beside the plan: it decides nothing and uses nothing up.
@@ -60,7 +62,16 @@ impl<'a> Question<'a> {
     pub fn of_rows(rules: &'a Rules, collected: Collected) -> Self {
         let Collected { a, b, account } = collected;
         let observed = Observed::Values { a, b };
-        Self { rules, observed, account: Some(account), assigned: None, spent: 0, is_final: false, is_glance: false }
+        Self {
+            rules,
+            observed,
+            account: Some(account),
+            assigned: None,
+            spent: 0,
+            fractions: None,
+            is_final: false,
+            is_glance: false,
+        }
     }
 
     /// Judges.
@@ -81,7 +92,9 @@ impl<'a> Question<'a> {
             Observed::Moments(a, b) => Arms::of_moments(a, b),
         };
         let unknown = self.account.as_ref().map_or(0, |account| account.unknown_variants);
-        let circumstances = Circumstances { assigned: self.assigned, ..Circumstances::default() };
+        // Spending by the time that has passed keeps the level however looks are spaced, and the last one gets all that is left.
+        let fractions = self.fractions.as_deref().filter(|_| !self.is_glance && looks.may_decide());
+        let circumstances = Circumstances { assigned: self.assigned, fractions, ..Circumstances::default() };
         let evaluation = ab::evaluate_under(&plan, &arms, looks, &circumstances);
         let mut evaluation = evaluation.with_unknown_variants(unknown);
         if looks.is_final {
@@ -90,7 +103,10 @@ impl<'a> Question<'a> {
         if let Some(account) = &self.account {
             evaluation.warnings.extend(account.warnings());
         }
-        let details = details(&evaluation, looks, self.account.as_ref(), self.assigned, self.is_glance);
+        let mut details = details(&evaluation, looks, self.account.as_ref(), self.assigned, self.is_glance);
+        if let Some(now) = fractions.and_then(<[f64]>::last) {
+            details["information"] = json!(now);
+        }
         Ok(Judged { evaluation, looks, details })
     }
 }

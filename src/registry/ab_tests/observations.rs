@@ -73,6 +73,19 @@ pub async fn observe(conn: &mut PgConnection, id: Uuid, rows: &[Observation], ac
         return Err(Error::Invalid(problems));
     }
     in_state(conn, id, &["running"], "fed with results").await?;
+    // Rows with and without units cannot be counted together, and rows that are kept stay.
+    let given = rows.first().is_some_and(|row| row.unit_id.is_some());
+    if let Some(kept) = observations::units(conn, id).await?
+        && kept != given
+    {
+        let detail = if kept {
+            "the rows before named their unit, so these must"
+        } else {
+            "the rows before named no unit, so these may not"
+        };
+        let pointer = "/rows/0/unit_id".to_owned();
+        return Err(Error::Invalid(vec![FieldProblem { item: 0, pointer, detail: detail.to_owned() }]));
+    }
     let mut new = NewRows::default();
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
     let (mut duplicates, mut conflicting) = (0, 0);

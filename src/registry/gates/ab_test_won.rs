@@ -50,6 +50,11 @@ impl Gate for AbTestWon {
             return Ok(Verdict::no(format!("{which} of this version has been concluded"), json!({})));
         };
         let evidence = json!({ "test": found });
+        // A decision that stood before does not outlive data that turned out to be wrong.
+        if let Some(invalid) = found.latest_look.as_deref().filter(|look| look.starts_with("INVALID_")) {
+            let why = format!("the data of {} could not be trusted at its latest look ({invalid})", found.test_name);
+            return Ok(Verdict::no(why, evidence));
+        }
         Ok(match &found.winner {
             Some(winner) if *winner == found.arm => Verdict::yes(format!("it won {}", found.test_name), evidence),
             Some(_) => Verdict::no(format!("it lost {}", found.test_name), evidence),

@@ -371,6 +371,7 @@ fn refused(error: RowsError) -> Error {
             };
             Error::field(pointer, format!("has {rows} values, but y_true has {labels}"))
         }
+        RowsError::UnknownPositive { .. } => Error::field("/positive", error.to_string()),
         RowsError::NotBinary { .. } => Error::field("/y_score", error.to_string()),
         RowsError::NothingPredicted | RowsError::NotNumbers { .. } => Error::field("/y_pred", error.to_string()),
     }

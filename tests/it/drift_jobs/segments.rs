@@ -33,7 +33,7 @@ async fn drift_of_one_segment_is_found_and_named() {
     assert_eq!(ran.find("value", "", Some("city = rome")).status, "ok");
     assert_eq!(ran.find("kind", "chi_square", Some("city = oslo")).status, "ok");
     assert!(
-        !ran.checks.iter().any(|check| check.feature_name == "city"),
+        !ran.checks.iter().any(|check| check.feature_name == "city" && check.method != "vanished_segments"),
         "what tells segments apart is not judged itself"
     );
     let incidents = watch.incidents().await;
@@ -68,8 +68,41 @@ async fn a_segment_that_is_on_one_side_only_hides_no_other() {
     for gone in ["city = oslo", "city = lima"] {
         assert_eq!(ran.find("value", "", Some(gone)).status, "no_data", "{gone}");
     }
-    watch.day(2, "value,kind\n1,a\n2,b\n");
-    let said = watch.judge(2).await;
-    assert_eq!(said.outcome, "corrupt_input", "without the column there are no segments: {said:?}");
-    assert!(said.summary["reason"].as_str().unwrap().contains("no column `city`"), "{said:?}");
+    // Somebody is told that a segment is not there any more.
+    assert_eq!(ran.outcome, "quality");
+    let incidents = watch.incidents().await;
+    let told = incidents.iter().find(|(kind, ..)| kind == "quality").unwrap_or_else(|| panic!("{incidents:?}"));
+    assert_eq!(told.2, "1 segments of the reference have no row now: city = oslo");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_column_of_segments_all_rows_are_judged_together() {
+    let watch = Watch::new(&format!("{DAILY}{BY_CITY}")).await;
+    watch.file("reference.csv", &csv(20.0, 0));
+    let without: String = csv(20.0, 0).lines().map(|line| format!("{}\n", line.split_once(',').unwrap().1)).collect();
+    watch.day(1, &without);
+    let ran = watch.judge(1).await;
+    assert_eq!(ran.outcome, "schema_error", "{ran:?}");
+    assert_eq!((ran.check("value", "").status.as_str(), ran.check("kind", "").status.as_str()), ("ok", "ok"));
+    let incidents = watch.incidents().await;
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    assert!(incidents[0].2.contains("no column `city`"), "{incidents:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_without_any_value_in_text_drifts_as_missing() {
+    let job = "reference = \"{data}/reference.csv\"\n[drift]\ntarget = \"data\"\n[drift.columns]\nvalu = { threshold = 0.1 }\n";
+    let watch = Watch::new(&format!("{DAILY}{job}")).await;
+    let rows = |value: &dyn Fn(usize) -> String| -> String {
+        let rows: String = (0..500).map(|row| format!("{},{}\n", value(row), row % 7)).collect();
+        format!("value,other\n{rows}")
+    };
+    watch.file("reference.csv", &rows(&|row| (row % 50).to_string()));
+    watch.day(1, &rows(&|_| String::new()));
+    let ran = watch.judge(1).await;
+    let check = ran.check("value", "");
+    assert_eq!((check.status.as_str(), check.reason.as_deref()), ("drifted", Some("missing")), "{check:?}");
+    assert_eq!(ran.check("other", "").status, "ok");
+    // Settings for a column that is not there are a mistake, and told.
+    assert_eq!(ran.check("valu", "").status, "schema_error");
 }

@@ -7,11 +7,12 @@
 //! tells and uses up nothing. Before both arms have their rows, and when no row came since the last look, a run says so and
 //! takes no look. Nothing is promoted by itself.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::gather::{Gathered, gather};
 use crate::db::ab_tests::objects;
-use crate::db::ab_tests::register::{self, TestRow};
+use crate::db::ab_tests::register::{self, Spent, TestRow};
 use crate::jobs::document::{AbSpec, ArmSpec, JobDocument};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::queue::{self, JobError, Trigger};
@@ -29,6 +30,8 @@ struct Standing {
     differences: Vec<String>,
     /// Looks that used something up.
     spent: u32,
+    /// Shares of the planned time at those looks, and now.
+    fractions: Option<Vec<f64>>,
     /// The rows of the latest look.
     latest: Option<(i32, String)>,
     /// Whether somebody asked for this run.
@@ -62,6 +65,7 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
     };
     let question = Question {
         spent: standing.spent,
+        fractions: standing.fractions.clone(),
         is_final: standing.is_final,
         is_glance: standing.by_hand,
         ..Question::of_rows(&standing.rules, gathered.rows.collect())
@@ -82,11 +86,13 @@ async fn standing(
         rules: declared.clone(),
         differences: Vec::new(),
         spent: 0,
+        fractions: None,
         latest: None,
         by_hand: by_hand(context).await?,
         is_final: false,
         test: None,
     };
+    let mut spent = Vec::new();
     if let Some(test) = test {
         let (a, b) = (version(document, &spec.control), version(document, &spec.treatment));
         let of_test = [
@@ -107,7 +113,8 @@ async fn standing(
         standing.differences = frozen.differences(&declared);
         let planned_looks = frozen.planned_looks.or(declared.planned_looks);
         standing.rules = Rules { planned_looks, ends: frozen.ends.or(declared.ends), ..frozen };
-        standing.spent = u32::try_from(register::spent(conn, test.id).await?.len()).unwrap_or(u32::MAX);
+        spent = register::spent(conn, test.id).await?;
+        standing.spent = u32::try_from(spent.len()).unwrap_or(u32::MAX);
         let latest = register::latest(conn, test.id).await?;
         standing.latest = latest.and_then(|l| Some((l.look, l.details["rows_digest"].as_str()?.to_owned())));
         standing.test = Some(test);
@@ -118,7 +125,24 @@ async fn standing(
     let longest = begun.map(|begun| begun + chrono::Duration::days(i64::from(crate::ab::LONGEST_DAYS)));
     let reached = standing.rules.ends.or(longest).zip(until).is_some_and(|(ends, until)| until >= ends);
     standing.is_final = reached && !standing.by_hand;
+    standing.fractions = fractions(&standing, &spent, until);
     Ok(standing)
+}
+
+/// Which shares of the planned time the looks so far had, and this one has; the horizon is all of it. None without a planned end, or
+/// where looks do not rise.
+fn fractions(standing: &Standing, spent: &[Spent], until: Option<DateTime<Utc>>) -> Option<Vec<f64>> {
+    let (starts, ends, until) = (standing.rules.starts?, standing.rules.ends?, until?);
+    let planned = standing.rules.planned_looks?;
+    let whole = (ends - starts).as_seconds_f64();
+    let share = if standing.is_final { 1.0 } else { (until - starts).as_seconds_f64() / whole };
+    // Looks from before shares were kept are taken to be equally far apart.
+    let before = spent.iter().zip(1u32..).map(|(look, number)| {
+        look.details["information"].as_f64().unwrap_or(f64::from(number) / f64::from(planned.max(1)))
+    });
+    let all: Vec<f64> = before.chain([share]).collect();
+    let rise = all.windows(2).all(|pair| pair[0] < pair[1]) && all.iter().all(|share| *share > 0.0 && *share <= 1.0);
+    rise.then_some(all)
 }
 
 /// The plan as the document has it.

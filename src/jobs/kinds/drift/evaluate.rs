@@ -1,5 +1,6 @@
 //! Evaluating a drift run: datasets in, checks and findings out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use super::concept;
 use super::findings::{drift_findings, quality_findings, schema_findings, subject};
 use super::reference::{self, Reference};
 use crate::db::results::DriftRow;
+use crate::drift::quality as drift_quality;
 use crate::drift::{Check, DecideOn, Options, Status};
 use crate::jobs::document::{self, ColumnType, DataSpec, DriftSpec, DriftTarget, JobDocument, SchemaOf};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
@@ -67,6 +69,9 @@ pub(super) async fn judged(
             None
         }
     };
+    if let (Some(column), Some(drift)) = (&plan.group_by, &found.drift) {
+        found.quality.push(vanished_segments(column, &drift.report.columns));
+    }
     if let Some(dataset) = current.datasets().first() {
         let mut wanted = wanted(spec, document, context, side.as_deref());
         if spec.quality.as_ref().is_some_and(|quality| quality.schema == Some(SchemaOf::Registered)) {
@@ -74,11 +79,30 @@ pub(super) async fn judged(
             wanted.schema = Some(profile::columns(&registered.profile));
             found.schema = registered.description;
         }
-        found.quality = quality::look(dataset, side.as_deref(), &wanted, &plan).await.map_err(data)?;
+        found.quality.extend(quality::look(dataset, side.as_deref(), &wanted, &plan).await.map_err(data)?);
     }
     let of_reference = side.filter(|_| kept.is_none()).map_or(0, |side| side.bytes_read());
     found.bytes_read = current.bytes_read() + of_reference;
     Ok(evaluated(spec, found))
+}
+
+/// Segments of the reference that have no row now although at least ten are to be expected: chance leaves out so many in one of
+/// twenty thousand windows.
+fn vanished_segments(column: &str, checks: &[Check]) -> Check {
+    let rows = |of: &dyn Fn(&Check) -> bool, side: fn(&Check) -> u64| {
+        checks.iter().filter(|c| of(c)).map(side).max().unwrap_or(0)
+    };
+    let all = |check: &Check| check.segment.is_none();
+    let (reference, current) = (rows(&all, |c| c.n_reference), rows(&all, |c| c.n_current));
+    let names: BTreeSet<&str> = checks.iter().filter_map(|check| check.segment.as_deref()).collect();
+    let segments: Vec<(&str, u64, u64)> = names
+        .into_iter()
+        .map(|name| {
+            let of = |check: &Check| check.segment.as_deref() == Some(name);
+            (name, rows(&of, |c| c.n_reference), rows(&of, |c| c.n_current))
+        })
+        .collect();
+    drift_quality::vanished_segments(column, (reference, current), &segments)
 }
 
 /// All that a run found.

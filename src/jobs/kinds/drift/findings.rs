@@ -53,6 +53,11 @@ fn quality_finding(check: &Check) -> Finding {
         (Some(share), "duplicate_keys") => {
             format!("{} of the rows repeat {column}, {} allowed", percent(share), percent(check.threshold))
         }
+        (Some(number), "vanished_segments") => {
+            let names: Vec<&str> =
+                check.details["segments"].as_array().into_iter().flatten().filter_map(|s| s["name"].as_str()).collect();
+            format!("{number} segments of the reference have no row now: {}", names.join(", "))
+        }
         (Some(share), "new_values") => {
             format!(
                 "{} of {column} are values that the reference does not have, {} allowed",
