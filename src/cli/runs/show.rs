@@ -60,6 +60,11 @@ pub(super) async fn show(app: &App, run: &Run, format: Format) -> anyhow::Result
     if let Some(reason) = run.summary.as_ref().and_then(|s| s["reason"].as_str()) {
         lines.push(format!("reason    {reason}"));
     }
+    let breached = run.summary.as_ref().and_then(|s| s["breached"].as_array());
+    let breached: Vec<&str> = breached.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !breached.is_empty() {
+        lines.push(format!("breached  {}", breached.join(", ")));
+    }
     output::data(&lines.join("\n"));
     if !checks.is_empty() {
         output::data("");

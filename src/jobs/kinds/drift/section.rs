@@ -245,7 +245,7 @@ static QUALITY: Section = Section {
                 Choice { word: "reference", doc: "the columns and types of the reference" },
                 Choice { word: "registered", doc: "those of the profile registered with the model version" },
             ]),
-            doc: "All columns must be there with these types, also those that are not judged; a new one is reported and alerts nobody.",
+            doc: "All columns must be there with these types, also those that are not judged; a new one is reported, and alerts only where it is among the judged columns.",
             presence: Presence::Otherwise("only columns that are judged must be there"),
         },
     ],
