@@ -82,6 +82,8 @@ pub(super) struct Evidence {
     pub(super) is_below_level: bool,
     /// Whether B is on the better side.
     pub(super) is_better: bool,
+    /// Whether the test finds one side better and the sizes the other: ranks and means may contradict each other.
+    pub(super) directions_differ: bool,
     /// Whether A is exactly 0.
     pub(super) baseline_zero: bool,
     /// Whether the improvement reaches the bar.
@@ -122,6 +124,7 @@ impl Evidence {
             (_, Some(Undefined::ZeroVariance)) => (Decision::Inconclusive, None, "zero_variance"),
             (_, Some(Undefined::InsufficientData)) => (Decision::Continue, None, "below_min_samples"),
             (_, Some(undefined)) => (Decision::InvalidData, None, undefined.as_str()),
+            _ if significant && self.directions_differ => (Decision::Inconclusive, None, "directions_differ"),
             _ if significant && !self.is_better => (Decision::KeepA, Some(Winner::A), "treatment_significantly_worse"),
             _ if significant && self.baseline_zero => (Decision::Inconclusive, None, "baseline_zero"),
             _ if significant && reached && !self.guardrail_failed => {

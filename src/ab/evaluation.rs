@@ -149,6 +149,9 @@ pub fn evaluate_under(plan: &Plan, arms: &Arms, looks: Looks, circumstances: &Ci
         undefined: compared.as_ref().err().copied(),
         is_below_level: found.is_some_and(|found| found.p_value.p() < alpha),
         is_better: found.is_some_and(|found| found.is_b_larger() != plan.lower_is_better),
+        directions_differ: found.zip(improvement.percent).is_some_and(|(found, percent)| {
+            percent != 0.0 && (percent > 0.0) != (found.is_b_larger() != plan.lower_is_better)
+        }),
         baseline_zero: found.map_or(a.mean() == Some(0.0), |found| found.values[0] == 0.0),
         meets_threshold: meets,
         cannot_meet_threshold: alpha > 0.0 && meets_threshold(upper, plan.success_threshold) == Some(false),

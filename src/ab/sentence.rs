@@ -98,8 +98,12 @@ impl Evaluation {
             "needs_labels_and_scores" => "The test needs labels and both models' scores of the same rows.".to_owned(),
             "one_class" => "All labels are of one class, so scores cannot be compared by them.".to_owned(),
             "below_success_threshold" => {
-                format!("B is better by {size} (p {p}), which is less than the threshold asks for.")
+                format!("B is better by {size} (p {p}), which does not meet the threshold.")
             }
+            "directions_differ" => format!(
+                "The test finds a difference (p {p}{level}), but the means differ in the other direction: a few extreme rows decide one \
+                 of the two. Look at the rows before deciding."
+            ),
             "unplanned_look" => format!("This look was not planned, so it decides nothing; p is {p} with {rows}."),
             _ => format!("No difference is established (p {p}{level}) with {rows}."),
         }

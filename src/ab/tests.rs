@@ -28,6 +28,20 @@ fn verdict(evaluation: &Evaluation) -> (&'static str, &'static str) {
 }
 
 #[test]
+fn ranks_and_means_that_contradict_each_other_decide_nothing() {
+    // Nearly every row of B is larger, and one row of A is so large that its mean is larger all the same.
+    let mut a: Vec<Option<f64>> = (0..200).map(|i| Some(f64::from(i % 10))).collect();
+    a[0] = Some(1e6);
+    let b: Vec<Option<f64>> = (0..200).map(|i| Some(f64::from(i % 10) + 5.0)).collect();
+    let plan = Plan { test: test("mann_whitney").unwrap(), ..Plan::default() };
+    for arms in [Arms::of_rows(&a, &b), Arms::of_rows(&b, &a)] {
+        let evaluation = evaluate(&plan, &arms, Looks::ONCE);
+        assert_eq!((verdict(&evaluation), evaluation.winner), (("INCONCLUSIVE", "directions_differ"), None));
+        assert!(evaluation.sentence().contains("the means differ in the other direction"), "{}", evaluation.sentence());
+    }
+}
+
+#[test]
 fn line_1_unusable_data() {
     let empty = once(&Moments::new(), &share(10, 200));
     assert_eq!(verdict(&empty), ("INVALID_DATA", "no_usable_rows"));
