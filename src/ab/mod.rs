@@ -4,8 +4,9 @@
 //! look it is. Directions: every difference is B - A; a relative improvement is a percentage that is positive when B is better.
 //! What holds:
 //! * Significance fails closed: without enough rows, with the wrong sample ratio or without variance nothing is significant.
-//! * The interval of the relative improvement (Fieller's) and the p-value agree.
-//! * Looking again costs: see [`Looks`]. All looks together find what is not there no more often than the level says.
+//! * The interval of the relative improvement (Fieller's) and the p-value agree; those of `bootstrap` may not.
+//! * Looking again costs: see [`Looks`]. Looks that are as far apart as planned find what is not there no more
+//!   often than the level says.
 //!
 //! A statistical test is one file in `methods` and one line in [`ALL`]. Deliberately absent: where rows come from, and when to look.
 

@@ -23,6 +23,12 @@ pub const CHECKS: [(&str, &str); 7] = [
     ("schema", "columns that are missing or of another type"),
 ];
 
+/// Whether a method of results is a check of data quality, and not a method of drift.
+#[must_use]
+pub fn is_check(method: &str) -> bool {
+    CHECKS.iter().any(|(name, _)| *name == method)
+}
+
 /// Rows of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rows {

@@ -127,7 +127,7 @@ fn declared(spec: &DriftSpec, column: &str, default: f64) -> f64 {
 }
 
 fn is_quality(row: &DriftRow) -> bool {
-    quality::CHECKS.iter().any(|(name, _)| *name == row.method)
+    quality::is_check(&row.method)
 }
 
 fn line(subject: &str, row: &DriftRow, declared: f64, seen: &[Seen], spec: &DriftSpec, asked: Option<f64>) -> Line {

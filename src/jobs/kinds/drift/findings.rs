@@ -16,7 +16,7 @@ pub(super) fn subject(check: &Check) -> String {
 }
 
 fn is_quality(check: &Check) -> bool {
-    quality::CHECKS.iter().any(|(name, _)| *name == check.method)
+    quality::is_check(&check.method)
 }
 
 /// Columns that cannot be judged because they are not there or not what they were; each is told once.
