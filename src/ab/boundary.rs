@@ -2,7 +2,7 @@
 //!
 //! By the recursion of Armitage, McPherson and Rowe (1969, DOI 10.2307/2343787): the density of the statistic over the paths that
 //! have not crossed yet is carried from look to look by numerical integration. Equal to published tables to four decimals and more.
-//! May use: `stats`. It deliberately does not know rows or tests; [`super::decision`] asks it for the level of a look.
+//! May use: `stats`. It deliberately does not know rows or tests; [`super::looks`] asks it for the level of a look.
 
 use std::f64::consts::PI;
 
@@ -12,6 +12,9 @@ use crate::stats::{Quadrature, normal_quantile, normal_sf, normal_two_sided};
 const FAR: f64 = 11.0;
 /// Less than this share of the level spent at a later look is nothing: the look cannot reject.
 const NOTHING: f64 = 1e-18;
+/// Information that rises by less than this share of itself is taken to rise by it: shorter steps need a finer integration than their
+/// weight is worth. A later look then counts as a little less like the one before, which makes its boundary stricter.
+pub(super) const SMALLEST_STEP: f64 = 1e-4;
 /// Pieces of the integration have at most this width, in standard deviations of the step from look to look.
 const WIDTH: f64 = 2.5;
 
@@ -75,21 +78,42 @@ pub struct Boundary {
 /// assert!(plan.iter().zip(published).all(|(look, z)| (look.z - z).abs() < 1e-4));
 /// ```
 pub fn boundaries(fractions: &[f64], alpha: f64, spending: Spending) -> Vec<Boundary> {
+    boundaries_by(fractions, fractions, alpha, spending)
+}
+
+/// Boundaries where the clock that spends is not the information: look `k` may have spent what `spending` allows at `shares[k]` (0..=1, of
+/// a clock that was chosen beforehand, such as the time or the number of the look), and its statistic rests on `information[k]`, of which
+/// only ratios count (Lan and DeMets 1989, DOI 10.1002/sim.4780081003). With the information of two means, `n_a n_b / (n_a + n_b)`, the
+/// level holds however unevenly rows arrive. A look whose information does not rise gets an infinite boundary.
+///
+/// ```
+/// use steward::ab::{Spending, boundaries_by, crossing_chance};
+/// // Looks at equal times, with four times the rows at each: the boundaries of equal rows would reject in 6.6 % of all tests.
+/// let (shares, rows) = ([0.2, 0.4, 0.6, 0.8, 1.0], [1.0, 4.0, 16.0, 64.0, 256.0]);
+/// let z: Vec<f64> = boundaries_by(&shares, &rows, 0.05, Spending::OBrienFleming).iter().map(|look| look.z).collect();
+/// assert!((crossing_chance(&rows, &z) - 0.05).abs() < 1e-6);
+/// ```
+pub fn boundaries_by(shares: &[f64], information: &[f64], alpha: f64, spending: Spending) -> Vec<Boundary> {
     let mut paths = Paths::default();
-    let mut before = 0.0;
-    fractions
+    let (mut before, mut last) = (0.0, 0.0);
+    let all = information;
+    shares
         .iter()
-        .map(|&fraction| {
+        .zip(information)
+        .enumerate()
+        .map(|(index, (&fraction, &information))| {
             let spent = spending.spent(fraction, alpha).max(before);
             let increment = spent - before;
             let too_little = increment <= if paths.mass.is_empty() { 0.0 } else { NOTHING * alpha };
-            if too_little || fraction <= paths.information {
+            // What is no number does not rise either.
+            let rises = information > last && information.is_finite();
+            if too_little || !rises {
                 return Boundary { fraction, spent, z: f64::INFINITY, level: 0.0 };
             }
-            before = spent;
-            let step = paths.step_to(fraction);
+            (before, last) = (spent, information);
+            let step = paths.step_to(information.max(paths.information * (1.0 + SMALLEST_STEP)));
             let z = step.boundary(increment);
-            paths = step.beyond(z);
+            paths = step.beyond(z, all.get(index + 1..).unwrap_or_default());
             Boundary { fraction, spent, z, level: normal_two_sided(z).p() }
         })
         .collect()
@@ -104,11 +128,11 @@ pub fn boundaries(fractions: &[f64], alpha: f64, spending: Spending) -> Vec<Boun
 /// ```
 pub fn crossing_chance(fractions: &[f64], z: &[f64]) -> f64 {
     let (mut paths, mut crossed) = (Paths::default(), 0.0);
-    for (&fraction, &z) in fractions.iter().zip(z) {
+    for (index, (&fraction, &z)) in fractions.iter().zip(z).enumerate() {
         if fraction > paths.information && z.is_finite() {
             let step = paths.step_to(fraction);
             crossed += step.beyond_chance(z);
-            paths = step.beyond(z);
+            paths = step.beyond(z, fractions.get(index + 1..).unwrap_or_default());
         }
     }
     crossed
@@ -224,12 +248,15 @@ impl Step<'_> {
         (low + high) / 2.0
     }
 
-    /// The paths that stay inside `z` at the next look.
-    fn beyond(&self, z: f64) -> Paths {
+    /// The paths that stay inside `z` at the next look, as fine as a step to the first of the `later` looks with more information needs.
+    fn beyond(&self, z: f64, later: &[f64]) -> Paths {
         let deviation = self.information.sqrt();
         let border = z.min(FAR) * deviation;
-        // The density is as smooth as the last step is long.
-        let pieces = ((border / (WIDTH * self.deviation)).ceil() as usize).max(1);
+        // The density is as smooth as the last step is long, and what the next step makes of it is as smooth as that one.
+        let next = later.iter().find(|information| **information > self.information);
+        let smallest = self.information * SMALLEST_STEP;
+        let next = next.map_or(f64::INFINITY, |next| (next - self.information).max(smallest).sqrt());
+        let pieces = ((border / (WIDTH * self.deviation.min(next))).ceil() as usize).max(1);
         let breaks: Vec<f64> = (0..=pieces).map(|i| border * i as f64 / pieces as f64).collect();
         let nodes = Quadrature::between(&breaks).nodes;
         let mass = nodes.into_iter().map(|(place, weight)| (place, weight * self.density(place))).collect();

@@ -71,6 +71,34 @@ fn looks_that_bring_nothing_cannot_reject() {
 }
 
 #[test]
+fn only_ratios_of_the_information_count() {
+    let (shares, rows) = ([0.3, 0.5, 1.0], [20.0, 90.0, 100.0]);
+    let of = |unit: f64| {
+        boundaries_by(&shares, &rows.map(|rows| rows * unit), 0.05, Spending::OBrienFleming)
+            .iter()
+            .map(|look| look.z)
+            .collect::<Vec<_>>()
+    };
+    same(&of(1e-3), &of(1e7));
+    assert!((crossing_chance(&rows, &of(1.0)) - 0.05).abs() < 1e-8);
+    // Rows that hardly rise repeat the look before; rows that do not rise give no boundary.
+    let hardly = boundaries_by(&[0.5, 1.0], &[1.0, 1.0 + 1e-12], 0.05, Spending::OBrienFleming)[1].level;
+    assert!((hardly - 0.05).abs() < 1e-9, "what the first look rejects, the second does too: {hardly}");
+    // Between two looks that are that close, hardly a path moves: 2 density(1.96) times the mean of half a step of 0.01.
+    let twice = crossing_chance(&[1.0, 1.0001], &[1.959_964; 2]);
+    assert!(twice > 0.0502 && twice < 0.0505, "{twice}");
+    // Steps that are not equal, held against the boundaries of equal ones: two million simulated walks.
+    let equal = z(&equal(5), 0.05, Spending::OBrienFleming);
+    for (growth, simulated) in [(1.0001f64, 0.0422), (1.2, 0.0484), (4.0, 0.0660), (10.0, 0.0689)] {
+        let rows: Vec<f64> = (0..5).map(|look| growth.powi(look)).collect();
+        let chance = crossing_chance(&rows, &equal);
+        assert!((chance - simulated).abs() < 4e-4, "{growth}: {chance}");
+    }
+    let falls = boundaries_by(&[0.5, 0.7, 1.0], &[1.0, f64::NAN, 0.9], 0.05, Spending::OBrienFleming);
+    assert_eq!((falls[1].level, falls[2].level), (0.0, 0.0));
+}
+
+#[test]
 fn what_is_spent_rises_to_the_level() {
     let shapes = [
         Spending::OBrienFleming,

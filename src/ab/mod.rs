@@ -38,7 +38,7 @@ use std::fmt;
 pub use arms::{Arms, Needs, Scored, Share};
 pub use assignment::{bucket, sees_b};
 pub use bootstrap_distribution::Bootstrap;
-pub use boundary::{Boundary, Spending, boundaries, crossing_chance, obrien_fleming_constant, pocock_constant};
+pub use boundary::{Boundary, Spending, boundaries, boundaries_by, crossing_chance, obrien_fleming_constant, pocock_constant};
 pub use comparison::{Comparison, Undefined};
 pub use confidence_sequence::{ConfidenceSequence, Monitored, Msprt, SequenceLook, monitor, msprt, tuned_rows};
 pub use decision::{Decision, Winner};
