@@ -1,6 +1,6 @@
 //! What would change a decision: the last line under the evidence.
 
-use super::{Evaluation, Plan};
+use super::{Evaluation, Plan, ThresholdMode};
 
 impl Evaluation {
     /// What would have to be different for another decision, for people: one or two sentences.
@@ -16,6 +16,9 @@ impl Evaluation {
     #[must_use]
     pub fn what_would_change_it(&self, plan: &Plan) -> String {
         let bar = 100.0 * plan.success_threshold;
+        if let Some(advice) = self.claim_advice() {
+            return advice;
+        }
         match self.reason {
             "no_usable_rows" => "Rows of both variants with an outcome; check the names of the variants.".to_owned(),
             "unknown_variants" => "Rows of the two variants only.".to_owned(),
@@ -42,12 +45,27 @@ impl Evaluation {
                 }
                 _ => format!("More rows, if the improvement then reaches the {bar:.1} % that are asked for; or a lower threshold."),
             },
+            "lower_end_below_threshold" => match self.relative_improvement_ci {
+                Some([low, _]) => format!(
+                    "More rows, if the lower end of the interval, {low:.1} %, then reaches the {bar:.1} % that are asked for; or a lower \
+                     threshold."
+                ),
+                None => "More rows of A: its mean cannot be told from 0, so the interval has no lower end.".to_owned(),
+            },
+            "significant_and_meets_threshold" if plan.threshold_mode == ThresholdMode::Superiority => {
+                match self.relative_improvement_ci {
+                    Some([low, _]) => format!("A threshold above {low:.1} %, where the interval begins."),
+                    None => "A higher threshold.".to_owned(),
+                }
+            }
             "significant_and_meets_threshold" => match self.relative_improvement_ci {
                 Some([low, _]) => {
                     format!("A threshold above {:.1} %; the true improvement may be as small as {low:.1} %.", self.relative_improvement.unwrap_or(bar))
                 }
                 None => format!("A threshold above {:.1} %.", self.relative_improvement.unwrap_or(bar)),
             },
+            "waits_for_horizon" => "Time: the test is decided at its last look.".to_owned(),
+            "no_new_rows" => "Rows that came after the last look.".to_owned(),
             "guardrail_failed" => "Guardrails that hold, or people who accept that they do not.".to_owned(),
             _ => self.rows_that_would_tell(plan),
         }

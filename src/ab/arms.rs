@@ -139,6 +139,11 @@ impl Arms {
         matches!(self.data, Data::Pairs(..) | Data::Scores { .. })
     }
 
+    /// Rows that a confidence sequence counts: a pair is one.
+    pub(super) fn independent_rows(&self) -> u64 {
+        if self.is_paired() { self.a.n() } else { self.a.n() + self.b.n() }
+    }
+
     /// Whether the values are scores, whose means are not what is compared.
     pub(super) fn is_scores(&self) -> bool {
         matches!(self.data, Data::Scores { .. })

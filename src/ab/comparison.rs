@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::improvement::Ratio;
+use super::improvement::{Improvement, Ratio};
 use super::posterior::Posterior;
 use crate::stats::{Tail, normal_sf, normal_two_sided};
 
@@ -33,12 +33,25 @@ pub struct Comparison {
     pub p_less: Tail,
     /// What an interval of the relative improvement needs.
     pub ratio: Option<Ratio>,
+    /// The interval of the relative improvement where the test forms its own; from `ratio` and `critical` otherwise.
+    pub relative: Option<RelativeInterval>,
     /// What a Bayesian test believes now.
     pub posterior: Option<Posterior>,
     /// How often the data was resampled, where chance had a part in the answer.
     pub resamples: Option<u32>,
     /// What a reader should be careful about.
     pub caution: Option<&'static str>,
+}
+
+/// An interval of `(B - A) / |A|` that is not Fieller's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RelativeInterval {
+    /// Its ends, as fractions.
+    Bounded([f64; 2]),
+    /// None, since A cannot be told from 0.
+    Unbounded,
+    /// None that would be honest at this level.
+    Unknown,
 }
 
 impl Comparison {
@@ -57,10 +70,36 @@ impl Comparison {
             p_greater: normal_sf(z),
             p_less: normal_sf(-z),
             ratio: None,
+            relative: None,
             posterior: None,
             resamples: None,
             caution: None,
         }
+    }
+
+    /// The relative improvement with its interval; `None` where the test gives no ratio.
+    pub(super) fn improvement(&self, lower_is_better: bool) -> Option<Improvement> {
+        let ratio = self.ratio?;
+        let Some(own) = self.relative else {
+            return Some(ratio.improvement(lower_is_better, self.critical));
+        };
+        let mut improvement = ratio.improvement(lower_is_better, None);
+        if improvement.percent.is_some() {
+            match own {
+                RelativeInterval::Bounded([low, high]) if lower_is_better => {
+                    improvement.interval = Some([-100.0 * high, -100.0 * low]);
+                }
+                RelativeInterval::Bounded([low, high]) => improvement.interval = Some([100.0 * low, 100.0 * high]),
+                RelativeInterval::Unbounded => improvement.reason = Some("baseline_indistinguishable_from_zero"),
+                RelativeInterval::Unknown => {}
+            }
+        }
+        Some(improvement)
+    }
+
+    /// Whether it gives an interval of the relative improvement at any level.
+    pub(super) fn has_relative_interval(&self) -> bool {
+        self.ratio.is_some() && (self.relative.is_some() || self.critical.is_some())
     }
 
     /// Whether B has the larger values, as this test sees them.

@@ -9,6 +9,9 @@ use crate::stats::{Interval, Tail};
 /// Rows at which the sequence is tightest, for each row that an arm needs at least.
 const ROWS_PER_MIN_SAMPLE: f64 = 20.0;
 
+/// Rows that each arm needs before its standard error is good enough for a confidence sequence.
+pub(super) const SEQUENCE_FROM: u64 = 30;
+
 /// Rows of both arms at which a test without a planned size is tuned to be tightest: `20 * min_samples`.
 pub fn tuned_rows(min_samples: u64) -> f64 {
     ROWS_PER_MIN_SAMPLE * min_samples.max(1) as f64

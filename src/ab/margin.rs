@@ -4,7 +4,8 @@
 //! so that the noise of the baseline counts; equivalence by two one-sided tests (Schuirmann 1987, DOI 10.1007/BF01068419). May use: `stats`.
 
 use super::improvement::common_exponent;
-use super::{Comparison, Undefined};
+use super::looks::Rule;
+use super::{Arms, Comparison, Undefined};
 use crate::stats::{Moments, Tail, student_t_sf};
 
 /// A one-sided test against a margin.
@@ -47,6 +48,53 @@ pub fn beyond_margin(a: &Moments, b: &Moments, margin: f64, lower_is_better: boo
     Ok(MarginTest { statistic, degrees_of_freedom, p_value: student_t_sf(statistic, degrees_of_freedom) })
 }
 
+/// The same of any `arms`, as `found` compares them: pairs by the contrast of every pair, scores by their areas' covariance.
+pub(super) fn beyond_margin_of(
+    arms: &Arms,
+    found: &Comparison,
+    margin: f64,
+    lower_is_better: bool,
+) -> Result<MarginTest, Undefined> {
+    if !arms.is_paired() {
+        return beyond_margin(arms.a(), arms.b(), margin, lower_is_better);
+    }
+    let ratio = found.ratio.ok_or(Undefined::NeedsPairs)?;
+    let sign = if lower_is_better { -1.0 } else { 1.0 };
+    let shift = sign * margin * if ratio.baseline < 0.0 { -1.0 } else { 1.0 };
+    let variance = ratio.difference_variance + shift * (shift * ratio.baseline_variance - 2.0 * ratio.covariance);
+    // What is left of a cancellation to nothing is rounding.
+    let rounding = 8.0 * f64::EPSILON * (ratio.difference_variance + shift * shift * ratio.baseline_variance);
+    if variance <= rounding {
+        return Err(Undefined::ZeroVariance);
+    }
+    let statistic = sign * (ratio.difference - shift * ratio.baseline) / variance.sqrt();
+    let degrees_of_freedom = found.degrees_of_freedom.unwrap_or(f64::INFINITY);
+    if !statistic.is_finite() {
+        return Err(Undefined::NotFinite);
+    }
+    Ok(MarginTest { statistic, degrees_of_freedom, p_value: student_t_sf(statistic, degrees_of_freedom) })
+}
+
+impl MarginTest {
+    /// The test of the other side: of "B stays short of the margin".
+    pub(super) fn mirrored(self) -> Self {
+        let statistic = -self.statistic;
+        Self { statistic, p_value: student_t_sf(statistic, self.degrees_of_freedom), ..self }
+    }
+
+    /// Its p-value under the rule of a look. Under a confidence sequence it is the sequence's, which holds at every look; that is
+    /// two-sided, so one side of it is on the safe side.
+    pub(super) fn p_under(&self, rule: Rule, arms: &Arms) -> Tail {
+        match rule {
+            Rule::Sequence(sequence) if self.statistic > 0.0 => {
+                sequence.look(self.statistic, arms.independent_rows() as f64).p_value
+            }
+            Rule::Sequence(_) => Tail::ONE,
+            Rule::Level(_) | Rule::Silent(_) => self.p_value,
+        }
+    }
+}
+
 /// Two one-sided tests: is the difference inside a range?
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Equivalence {
@@ -59,6 +107,9 @@ pub struct Equivalence {
 }
 
 /// Whether a `comparison` by a t-test, of two arms or of pairs, shows a difference inside `low..high` (in the metric's unit).
+///
+/// For margins that are fixed in the metric's unit. An evaluation has margins relative to A, whose noise counts too, so it asks
+/// [`beyond_margin`] of both sides instead.
 ///
 /// # Errors
 /// [`Undefined::ZeroVariance`] when the comparison has no standard error.

@@ -4,9 +4,11 @@
 //! look it is. Directions: every difference is B - A; a relative improvement is a percentage that is positive when B is better.
 //! What holds:
 //! * Significance fails closed: without enough rows, with the wrong sample ratio or without variance nothing is significant.
-//! * The interval of the relative improvement (Fieller's) and the p-value agree; those of `bootstrap` may not.
-//! * Looking again costs: see [`Looks`]. Looks that are as far apart as planned find what is not there no more
-//!   often than the level says.
+//! * The interval of the relative improvement agrees with that of the difference: Fieller's has the same critical value, and the bootstrap
+//!   takes both from the same draws. So it agrees with the p-value of every test whose interval of the difference does.
+//! * Looking again costs: see [`Looks`]. Planned looks together find what is not there no more often than the level says, however unevenly
+//!   rows arrive between them.
+//! * A claim with a margin ([`Hypothesis`]) is decided by that interval, behind the same conditions.
 //!
 //! A statistical test is one file in `methods` and one line in [`ALL`]. Deliberately absent: where rows come from, and when to look.
 
@@ -15,6 +17,7 @@ mod arms;
 mod assignment;
 mod bootstrap_distribution;
 mod boundary;
+mod claim;
 mod comparison;
 mod confidence_sequence;
 mod decision;
@@ -22,6 +25,7 @@ mod effect;
 mod evaluation;
 mod guardrail;
 mod improvement;
+mod judgement;
 mod looks;
 mod margin;
 mod methods;
@@ -29,6 +33,7 @@ mod plan;
 mod posterior;
 mod power;
 mod sample_ratio;
+mod secondary;
 mod sentence;
 mod units;
 mod warnings;
@@ -38,28 +43,32 @@ use std::fmt;
 pub use arms::{Arms, Needs, Scored, Share};
 pub use assignment::{bucket, sees_b};
 pub use bootstrap_distribution::Bootstrap;
-pub use boundary::{Boundary, Spending, boundaries, boundaries_by, crossing_chance, obrien_fleming_constant, pocock_constant};
-pub use comparison::{Comparison, Undefined};
+pub use boundary::{
+    Boundary, Spending, boundaries, boundaries_by, crossing_chance, obrien_fleming_constant, pocock_constant,
+};
+pub use comparison::{Comparison, RelativeInterval, Undefined};
 pub use confidence_sequence::{ConfidenceSequence, Monitored, Msprt, SequenceLook, monitor, msprt, tuned_rows};
 pub use decision::{Decision, Winner};
 pub use effect::{EffectSize, cliffs_delta, effect_size, hedges_correction};
-pub use evaluation::{Circumstances, Evaluation, evaluate, evaluate_under};
-pub use guardrail::{Guardrail, GuardrailResult, GuardrailRule, Secondary, secondary_metrics};
+pub use evaluation::{Circumstances, Evaluation};
+pub use guardrail::{Guardrail, GuardrailResult, GuardrailRule};
 pub use improvement::{Improvement, Ratio, improvement, meets_threshold};
-pub use looks::{Looks, planned_level};
+pub use judgement::{evaluate, evaluate_under};
+pub use looks::{Looks, PastLook, planned_level};
 pub use margin::{Equivalence, MarginTest, beyond_margin, equivalence};
 pub use methods::{
     AlwaysValid, Bayesian, BootstrapTest, ChiSquare, DeLong, DeLongTest, FisherExact, GroupSequential, MannWhitneyTest,
     McNemar, McNemarTest, PairedTTest, Permutation, PermutationTest, ProportionsZTest, StudentTTest, TTest,
     WilcoxonSignedRank, newcombe, permutation, student, welch,
 };
-pub use plan::{LONGEST_DAYS, Monitoring, Plan, SampleRatioPolicy, ThresholdMode};
+pub use plan::{Hypothesis, LONGEST_DAYS, Monitoring, Plan, SampleRatioPolicy, ThresholdMode};
 pub use posterior::{BetaBinomial, Posterior};
 pub use power::{
     Outlook, PlannedRows, ShareRows, Sides, detectable_improvement, share_rows, t_test_power, t_test_rows,
 };
 pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
-pub use units::{Cuped, cuped, in_both_arms, linearised, unit_means, unit_sums};
+pub use secondary::{Secondary, SecondaryMetric};
+pub use units::{Adjustment, adjusted_arms, in_both_arms, linearised, unit_means, unit_sums};
 
 /// Every statistical test, the default first.
 pub static ALL: &[&dyn Test] = &[
@@ -126,6 +135,12 @@ pub fn likely_test(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod boundary_tests;
+#[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
+mod guardrail_tests;
+#[cfg(test)]
+mod looks_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Plan {
     pub sample_ratio_policy: SampleRatioPolicy,
     /// What makes repeated looks honest.
     pub monitoring: Monitoring,
+    /// What is to be shown.
+    pub hypothesis: Hypothesis,
     /// Seed of the tests that resample.
     pub seed: u64,
 }
@@ -41,9 +43,26 @@ impl Default for Plan {
             traffic_split: 0.5,
             sample_ratio_policy: SampleRatioPolicy::Block,
             monitoring: Monitoring::Auto,
+            hypothesis: Hypothesis::Superiority,
             seed: 0,
         }
     }
+}
+
+/// What is to be shown.
+///
+/// A margin is a fraction of `|A|`, agreed beforehand like the level: 0.01 is 1 %. Claims with a margin are decided by the interval of
+/// the relative improvement at the look's level; the success threshold plays no part in them.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hypothesis {
+    /// That B is better.
+    #[default]
+    Superiority,
+    /// That B is worse by less than this fraction of `|A|`.
+    NonInferiority(f64),
+    /// That B differs by less than this fraction of `|A|` either way.
+    Equivalence(f64),
 }
 
 /// What has to reach the success threshold.

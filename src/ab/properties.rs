@@ -118,18 +118,78 @@ proptest! {
 
     #[test]
     fn cuped_never_adds_noise_and_keeps_the_difference_honest(
-        rows in prop::collection::vec((-50.0f64..50.0, -50.0f64..50.0), 8..40), factor in -3.0f64..3.0,
+        rows in prop::collection::vec((-50.0f64..50.0, -50.0f64..50.0, any::<bool>()), 8..40), factor in -3.0f64..3.0,
     ) {
-        let made: Vec<(f64, f64)> = rows.iter().map(|(noise, x)| (noise + factor * x, *x)).collect();
+        let made: Vec<_> =
+            rows.iter().map(|(noise, x, known)| (Some(noise + factor * x), known.then_some(*x))).collect();
         let (a, b) = made.split_at(made.len() / 2);
-        let Some(adjusted) = cuped(a, b) else { return Ok(()) };
-        let within = |arms: [&[f64]; 2]| arms.iter().map(|rows| Moments::of(rows).m2().unwrap()).sum::<f64>();
-        let outcome = |arm: &[(f64, f64)]| arm.iter().map(|row| row.0).collect::<Vec<_>>();
-        let before = within([&outcome(a), &outcome(b)]);
-        let after = within([&adjusted.a, &adjusted.b]);
-        prop_assert!(after <= before * (1.0 + 1e-9));
-        prop_assert!(close(1.0 - after / before, adjusted.variance_reduction, 1e-6));
+        let (arms, Some(adjustment)) = adjusted_arms(a, b) else { return Ok(()) };
+        let outcome = |arm: &[(Option<f64>, Option<f64>)]| arm.iter().map(|row| row.0).collect::<Vec<_>>();
+        let plain = Arms::of_rows(&outcome(a), &outcome(b));
+        let within = |arms: &Arms| arms.a().m2().unwrap() + arms.b().m2().unwrap();
+        prop_assert!(within(&arms) <= within(&plain) * (1.0 + 1e-9));
+        prop_assert!(close(1.0 - within(&arms) / within(&plain), adjustment.variance_reduction, 1e-9));
+        let missing = made.iter().filter(|row| row.1.is_none()).count() as u64;
+        prop_assert_eq!(adjustment.without_covariate.iter().sum::<u64>(), missing);
     }
+
+    #[test]
+    fn zero_is_in_both_intervals_of_the_bootstrap_or_in_neither(a in rows(), b in rows(), shift in 45.0f64..80.0, paired in any::<bool>()) {
+        let n = a.len().min(b.len());
+        let some = |values: &[f64]| values.iter().map(|value| Some(value + shift)).collect::<Vec<_>>();
+        let arms = if paired {
+            Arms::of_pairs(&some(&a[..n]), &some(&b[..n])).unwrap()
+        } else {
+            Arms::of_rows(&some(&a), &some(&b))
+        };
+        let Ok(found) = BootstrapTest.compare(&arms, &QUESTION) else { return Ok(()) };
+        for lower_is_better in [false, true] {
+            let improvement = found.improvement(lower_is_better).unwrap();
+            let (low, high) = (found.low.unwrap(), found.high.unwrap());
+            match improvement.interval {
+                Some([from, to]) => {
+                    prop_assert!(from <= to);
+                    prop_assert_eq!(from <= 0.0 && to >= 0.0, low <= 0.0 && high >= 0.0, "{:?}", found);
+                }
+                None => prop_assert_eq!(improvement.reason, Some("baseline_indistinguishable_from_zero")),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bootstrap_says_nothing_that_its_draws_cannot_know() {
+    let arms = |from: f64| {
+        let side = |shift: f64| (0..60).map(|i| from + shift + f64::from(i * 37 % 60)).collect::<Vec<_>>();
+        Arms::of_values(&side(0.0), &side(1.0))
+    };
+    let of = |from: f64, alpha: f64| BootstrapTest.compare(&arms(from), &Question { alpha, seed: 1 }).unwrap();
+    let plain = of(100.0, 0.05);
+    let [low, high] = plain.improvement(false).unwrap().interval.unwrap();
+    assert!(low < 0.77 && high > 0.77 && low > -6.0 && high < 7.0, "{low} {high}");
+    assert_eq!(of(-30.0, 0.05).improvement(false).unwrap().reason, Some("baseline_indistinguishable_from_zero"));
+    // 9,999 draws have no interval for one in a million.
+    let strict = of(100.0, 1e-6);
+    assert_eq!((strict.low, strict.improvement(false).unwrap().interval), (None, None));
+    assert!(strict.caution.is_some());
+}
+
+#[test]
+fn rows_without_a_covariate_are_left_as_they_are() {
+    let row = |y: f64, x: Option<f64>| (Some(y), x);
+    let a = [row(1.0, Some(1.0)), row(2.0, Some(2.0)), row(9.0, None), (None, Some(50.0))];
+    let b = [row(3.0, Some(3.0)), row(5.0, Some(4.0)), row(4.0, Some(f64::NAN)), (Some(f64::INFINITY), None)];
+    let (arms, adjustment) = adjusted_arms(&a, &b);
+    // Within the arms: (0.5 + 1) / (0.5 + 0.5); the mean covariate is 2.5.
+    let adjustment = adjustment.unwrap();
+    assert_eq!((adjustment.theta, adjustment.without_covariate), (1.5, [1, 1]));
+    assert_eq!((arms.a().n(), arms.a().dropped(), arms.b().n(), arms.b().dropped()), (3, 1, 3, 1));
+    assert_eq!(arms.rows().unwrap(), (&[3.25, 2.75, 9.0][..], &[2.25, 2.75, 4.0][..]));
+    // Nothing to adjust by: the arms are the plain ones.
+    let (plain, none) =
+        adjusted_arms(&[row(1.0, Some(2.0)), row(2.0, None)], &[row(1.0, Some(2.0)), row(3.0, Some(2.0))]);
+    assert_eq!((none, plain.rows().unwrap().0), (None, &[1.0, 2.0][..]));
+    assert_eq!(adjusted_arms(&[], &[]).1, None);
 }
 
 #[test]
@@ -175,10 +235,6 @@ fn units_are_counted_once() {
     assert_eq!(unit_sums(rows), [(0.0, 1), (1.0, 2), (0.0, 0)]);
     let (both, share) = in_both_arms(&["a", "b", "b"], &["b", "c", "d"]);
     assert_eq!((both, share), (vec!["b"], 0.25));
-    assert!(
-        cuped(&[(1.0, 2.0)], &[(1.0, 2.0), (2.0, 2.0)]).is_none(),
-        "a covariate that does not vary explains nothing"
-    );
     // Forty rows on four units: counted as rows their mean looks three times as certain as it is.
     let units = linearised(&[(10.0, 10), (0.0, 10), (9.0, 10), (1.0, 10)]);
     let clustered = Moments::of(&units).variance().unwrap() / 4.0;

@@ -1,6 +1,6 @@
 //! The decision in one sentence, with its numbers.
 
-use super::{Decision, Evaluation};
+use super::{Decision, Evaluation, ThresholdMode};
 
 impl Evaluation {
     /// Takes rows of neither variant into account: somebody else's rows are in the data, so nothing of it can be trusted.
@@ -10,6 +10,7 @@ impl Evaluation {
             self.decision = Decision::InvalidData;
             self.winner = None;
             self.is_significant = false;
+            (self.level, self.share) = (None, None);
             self.reason = "unknown_variants";
             self.warnings.push(format!("{rows} rows belong to neither variant"));
         }
@@ -57,6 +58,9 @@ impl Evaluation {
             Some(level) => format!(", held against {level:.4}"),
             None => String::new(),
         };
+        if let Some(sentence) = self.claim_sentence() {
+            return sentence;
+        }
         match self.reason {
             "unknown_variants" => {
                 "There are rows that belong to neither variant; name them or filter them out.".to_owned()
@@ -79,12 +83,26 @@ impl Evaluation {
             "baseline_zero" => {
                 format!("B differs from A (p {p}), but A is 0, so there is no relative improvement to judge.")
             }
-            "significant_and_meets_threshold" => {
-                format!("B is better by {size} (p {p}{level}), which reaches the threshold.")
-            }
+            "significant_and_meets_threshold" => match (self.threshold_mode, self.relative_improvement_ci) {
+                (ThresholdMode::Superiority, Some([low, _])) => format!(
+                    "B is better by {size} (p {p}{level}), and even the lower end of its interval, {low:.1} %, reaches the threshold."
+                ),
+                _ => format!("B is better by {size} (p {p}{level}), which reaches the threshold."),
+            },
+            "lower_end_below_threshold" => match self.relative_improvement_ci {
+                Some([low, _]) => format!(
+                    "B is better by {size} (p {p}{level}), but its interval begins at {low:.1} %, which is below the threshold."
+                ),
+                None => format!(
+                    "B is better by {size} (p {p}{level}), but its interval is unbounded, so its lower end is below the threshold."
+                ),
+            },
             "below_min_duration" => format!("The test has not run as long as was agreed; so far p is {p} with {rows}."),
             "guardrail_failed" => {
-                format!("B is better by {size} (p {p}{level}), but a guardrail failed: people have to decide.")
+                format!(
+                    "B is better by {size} (p {p}{level}), but {}: people have to decide.",
+                    self.failed_guardrails()
+                )
             }
             "cannot_reach_threshold" => {
                 "Even the upper end of the interval is less than the threshold asks for, so B is not worth waiting for."
@@ -105,22 +123,51 @@ impl Evaluation {
                  of the two. Look at the rows before deciding."
             ),
             "unplanned_look" => format!("This look was not planned, so it decides nothing; p is {p} with {rows}."),
+            "waits_for_horizon" => format!("Only the last look of this test decides; so far p is {p} with {rows}."),
+            "no_new_rows" => {
+                let [a, b] = self.rows_before.unwrap_or([self.n_a, self.n_b]);
+                format!(
+                    "There are no more rows than at the last look that counted ({a} of A and {b} of B then, {} and {} now), so this look \
+                     decides nothing and uses nothing up.",
+                    self.n_a, self.n_b
+                )
+            }
+            _ if self.decision == Decision::Continue => {
+                format!("No difference is established yet (p {p}{level}) with {rows}.")
+            }
             _ => format!("No difference is established (p {p}{level}) with {rows}."),
         }
+    }
+
+    /// Which guardrails failed, and why.
+    pub(super) fn failed_guardrails(&self) -> String {
+        let failed = self.guardrails.iter().filter(|guardrail| !guardrail.passes);
+        failed.map(|guardrail| format!("{} {}", guardrail.name, guardrail.failure())).collect::<Vec<_>>().join(" and ")
     }
 
     /// The p-value with two digits that count.
     #[must_use]
     pub fn p_in_words(&self) -> String {
-        match self.p_value {
-            Some(p) if p < 1e-300 => "< 1e-300".to_owned(),
-            Some(p) if p < 1e-4 => format!("{p:.1e}"),
-            Some(p) => {
-                // Two digits that count, without an exponent.
-                let digits = (1.0 - p.max(1e-4).log10().floor()).max(2.0) as usize;
-                format!("{p:.digits$}")
-            }
-            None => "unknown".to_owned(),
-        }
+        p_in_words(self.p_value)
     }
+}
+
+/// A p-value with two digits that count.
+pub(super) fn p_in_words(p: Option<f64>) -> String {
+    match p {
+        Some(p) if p < 1e-300 => "< 1e-300".to_owned(),
+        Some(p) if p < 1e-4 => format!("{p:.1e}"),
+        Some(p) => {
+            // Two digits that count, without an exponent.
+            let digits = (1.0 - p.max(1e-4).log10().floor()).max(2.0) as usize;
+            format!("{p:.digits$}")
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+/// A fraction that somebody wrote down, in percent: 0.01 is `1`, 0.0025 is `0.25`.
+pub(super) fn percent_in_words(fraction: f64) -> String {
+    // Without the digits that a product by 100 may add.
+    format!("{}", (fraction * 1e8).round() / 1e6)
 }

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::stats::{DoubleSum, Moments, mean_of};
+use serde::Serialize;
+
+use super::Arms;
+use crate::stats::{DoubleSum, mean_of};
 
 /// One value per unit: the mean of its values. Units in the order of their names; missing values are left out, and a unit without any has `None`.
 ///
@@ -48,45 +51,79 @@ pub fn linearised(units: &[(f64, u64)]) -> Vec<f64> {
     kept.iter().map(|(value, rows)| ratio + (value - ratio * rows) / rows_per_unit).collect()
 }
 
-/// Outcomes less what a covariate from before the test explains.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cuped {
-    /// Adjusted outcomes of A.
-    pub a: Vec<f64>,
-    /// Adjusted outcomes of B.
-    pub b: Vec<f64>,
-    /// The factor of the covariate.
+/// What a covariate from before the test explained.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Adjustment {
+    /// The factor of the covariate: outcome per unit of covariate.
     pub theta: f64,
-    /// The share of the variance that is gone, 0..=1.
+    /// The share of the variance within the arms that is gone, 0..=1.
     pub variance_reduction: f64,
+    /// Rows of A and of B that have an outcome and no covariate, and were left as they are.
+    pub without_covariate: [u64; 2],
 }
 
-/// CUPED (Deng, Xu, Kohavi and Walker 2013, DOI 10.1145/2433396.2433413): `y - theta (x - mean of x)` with one `theta` for both arms, so
-/// the difference of means stays unbiased. Rows are `(outcome, covariate)`; the covariate must be from before the assignment.
+/// An outcome and a covariate, where they are known.
+type Known = (Option<f64>, Option<f64>);
+
+/// Arms by CUPED (Deng, Xu, Kohavi and Walker 2013, DOI 10.1145/2433396.2433413): `y - theta (x - mean of x)` with one `theta` for both
+/// arms, so the difference of means stays unbiased. The covariate must be from before the assignment.
 ///
-/// `None` with fewer than two rows or a covariate that does not vary: there is nothing to adjust by.
-pub fn cuped(a: &[(f64, f64)], b: &[(f64, f64)]) -> Option<Cuped> {
-    let covariates: Vec<f64> = a.iter().chain(b).map(|row| row.1).collect();
-    let centre = mean_of(covariates.iter().copied())?;
+/// Rows are `(outcome, covariate)`. Rows without an outcome are dropped and counted; a row without a covariate is left as it is, as if its
+/// covariate were the mean, and counted. `theta` and the mean are those of the rows of both arms that have both. The adjustment is
+/// `None`, and the arms are plain, where there is nothing to adjust by: fewer than three rows with both, a covariate that does not vary,
+/// or one whose adjustment would add noise.
+///
+/// ```
+/// use steward::ab::adjusted_arms;
+/// let rows = |shift: f64| (0..40).map(|i| (Some(f64::from(i) + shift + f64::from(i % 3)), Some(f64::from(i)))).collect::<Vec<_>>();
+/// let (arms, adjustment) = adjusted_arms(&rows(0.0), &rows(1.0));
+/// assert!(adjustment.unwrap().variance_reduction > 0.99);
+/// assert!((arms.b().mean().unwrap() - arms.a().mean().unwrap() - 1.0).abs() < 1e-12);
+/// ```
+pub fn adjusted_arms(a: &[Known], b: &[Known]) -> (Arms, Option<Adjustment>) {
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    let arms = [a, b].map(|arm| arm.iter().map(|&(y, x)| (finite(y), finite(x))).collect::<Vec<Known>>());
+    let of = |pick: &dyn Fn(&Known) -> Option<f64>| {
+        let [a, b] = [&arms[0], &arms[1]].map(|arm| arm.iter().map(pick).collect::<Vec<_>>());
+        Arms::of_rows(&a, &b)
+    };
+    let plain = of(&|row| row.0);
+    let Some((theta, centre)) = explained(&arms) else {
+        return (plain, None);
+    };
+    let adjusted = of(&|row| row.0.map(|y| row.1.map_or(y, |x| y - theta * (x - centre))));
+    let within = |arms: &Arms| Some(arms.a().m2()? + arms.b().m2()?);
+    let (before, after) = (within(&plain), within(&adjusted));
+    let left = before.zip(after).map(|(before, after)| after / before).filter(|left| *left <= 1.0);
+    match left {
+        Some(left)
+            if adjusted.a().dropped() == plain.a().dropped() && adjusted.b().dropped() == plain.b().dropped() =>
+        {
+            let missing = |arm: &[Known]| arm.iter().filter(|row| row.0.is_some() && row.1.is_none()).count() as u64;
+            let without_covariate = [missing(&arms[0]), missing(&arms[1])];
+            (adjusted, Some(Adjustment { theta, variance_reduction: (1.0 - left).clamp(0.0, 1.0), without_covariate }))
+        }
+        _ => (plain, None),
+    }
+}
+
+/// The factor of the covariate and its mean, of the rows that have both.
+fn explained(arms: &[Vec<Known>; 2]) -> Option<(f64, f64)> {
+    let both = |arm: &Vec<Known>| arm.iter().filter_map(|row| row.0.zip(row.1)).collect::<Vec<_>>();
+    let arms = [both(&arms[0]), both(&arms[1])];
+    let centre = mean_of(arms.iter().flatten().map(|row| row.1))?;
     // Within the arms, so that a difference between them is not taken for what the covariate explains.
     let (mut cross, mut squares) = (DoubleSum::new(), DoubleSum::new());
-    let mut outcome_squares = 0.0;
-    for arm in [a, b] {
+    for arm in arms.iter().filter(|arm| !arm.is_empty()) {
         let y = mean_of(arm.iter().map(|row| row.0))?;
         let x = mean_of(arm.iter().map(|row| row.1))?;
         for row in arm {
             cross.add((row.0 - y) * (row.1 - x));
             squares.add((row.1 - x) * (row.1 - x));
         }
-        outcome_squares += Moments::of(&arm.iter().map(|row| row.0).collect::<Vec<_>>()).m2()?;
     }
     let theta = cross.value() / squares.value();
-    if a.len() + b.len() < 3 || !theta.is_finite() {
-        return None;
-    }
-    let explained = if outcome_squares > 0.0 { theta * cross.value() / outcome_squares } else { 0.0 };
-    let adjusted = |arm: &[(f64, f64)]| arm.iter().map(|(y, x)| y - theta * (x - centre)).collect();
-    Some(Cuped { a: adjusted(a), b: adjusted(b), theta, variance_reduction: explained.clamp(0.0, 1.0) })
+    (arms[0].len() + arms[1].len() >= 3 && theta.is_finite()).then_some((theta, centre))
 }
 
 /// Units that appear in both arms, which say nothing about either, and their share of all units.

@@ -1,8 +1,8 @@
 //! What people should know besides the decision.
 
-use super::evaluation::{Circumstances, Evaluation, Noticed};
+use super::judgement::Noticed;
 use super::looks::Rule;
-use super::{Arms, Looks, Plan};
+use super::{Arms, Circumstances, Evaluation, Hypothesis, Looks, Plan};
 
 impl Evaluation {
     /// Writes down what was noticed.
@@ -26,7 +26,8 @@ impl Evaluation {
             ));
         }
         match looks.planned {
-            None if looks.look > 1 && looks.is_final => warnings.push(format!(
+            // A confidence sequence has paid for the looks before; a plain level has not.
+            None if looks.look > 1 && looks.is_final && noticed.held.is_plain() => warnings.push(format!(
                 "look {} of a test without planned looks: repeated looks find differences that are not there",
                 looks.look
             )),
@@ -34,6 +35,11 @@ impl Evaluation {
                 warnings.push(format!("look {} of {planned} planned", looks.look));
             }
             _ => {}
+        }
+        if let Some([a, b]) = noticed.held.stale.filter(|_| looks.is_final) {
+            warnings.push(format!(
+                "the last look has no more rows than the one before ({a} of A and {b} of B then): it can find little that is new"
+            ));
         }
         for (name, arm) in [("A", arms.a()), ("B", arms.b())] {
             if arm.n() > 1 && arm.is_constant() {
@@ -59,15 +65,20 @@ impl Evaluation {
             if let Some(draws) = found.resamples {
                 warnings.push(format!("p and interval come from {draws} draws with seed {}", plan.seed));
             }
-            if matches!(noticed.rule, Rule::Sequence(_)) && found.standard_error.is_none() {
-                let test = plan.test.name();
+            let test = plan.test.name();
+            if noticed.held.lacks_standard_error && matches!(noticed.held.rule, Rule::Silent(_)) {
                 warnings.push(format!(
                     "{test} has no standard error for a confidence sequence, so only a last look decides"
                 ));
             }
+            if plan.hypothesis != Hypothesis::Superiority && !found.has_relative_interval() {
+                warnings.push(format!(
+                    "{test} gives the improvement no interval, so it cannot show that B stays within a margin"
+                ));
+            }
         }
-        for guardrail in circumstances.guardrails.iter().filter(|guardrail| !guardrail.passes) {
-            warnings.push(format!("guardrail {} failed", guardrail.name));
+        for guardrail in self.guardrails.iter().filter(|guardrail| !guardrail.passes) {
+            warnings.push(format!("guardrail {} failed: it {}", guardrail.name, guardrail.failure()));
         }
     }
 }

@@ -34,7 +34,7 @@ impl Test for StudentTTest {
 /// Student's t-test with one pooled variance, with the interval at `1 - alpha`.
 ///
 /// # Errors
-/// As [`welch`].
+/// As [`crate::ab::welch`].
 pub fn student(a: &Moments, b: &Moments, alpha: f64) -> Result<Comparison, Undefined> {
     let (unit, [error_a, error_b]) = errors(a, b)?;
     let (n, m) = (a.n() as f64, b.n() as f64);
