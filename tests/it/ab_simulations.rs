@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use steward::ab::{
-    self, Arms, Circumstances, Decision, Evaluation, Looks, Plan, Share, Spending, ThresholdMode, boundaries,
-    crossing_chance, evaluate_under,
+    self, Arms, Circumstances, Decision, Evaluation, Looks, PastLook, Plan, Share, Spending, ThresholdMode, boundaries,
+    crossing_chance, evaluate_under, planned_level,
 };
 use steward::stats::{Moments, Random, normal_quantile};
 
@@ -25,13 +25,16 @@ enum Rule {
     GroupSequential,
     /// Daily looks without an end in sight.
     AlwaysValid,
+    /// The same, and somebody ends it on the last day.
+    Ended,
 }
 
-const RULES: [(Rule, &str); 4] = [
+const RULES: [(Rule, &str); 5] = [
     (Rule::Naive, "a plain t-test every day (not offered)"),
     (Rule::Horizon, "a plain t-test on the last day"),
     (Rule::GroupSequential, "28 planned looks (group-sequential)"),
     (Rule::AlwaysValid, "looks without a plan (confidence sequence)"),
+    (Rule::Ended, "a confidence sequence for 28 days, decided at the end by it"),
 ];
 
 impl Rule {
@@ -46,6 +49,7 @@ impl Rule {
                 (looks, Some(levels[day as usize - 1]))
             }
             Rule::AlwaysValid => (Looks { look: day, planned: None, is_final: false }, None),
+            Rule::Ended => (Looks { look: day, planned: None, is_final: day == DAYS }, None),
         };
         Some(evaluate_under(plan, arms, looks, &circumstances(level)))
     }
@@ -84,10 +88,10 @@ impl std::fmt::Display for Counted {
 fn significant(p: f64, q: f64, rows_a_day: u64, times: u32, seed: u64) -> Vec<(Counted, f64)> {
     let (levels, plan) = (levels(), Plan { min_samples: 50, ..Plan::default() });
     let mut random = Random::new(seed);
-    let (mut found, mut days) = ([0u32; 4], [0u32; 4]);
+    let (mut found, mut days) = ([0u32; RULES.len()], [0u32; RULES.len()]);
     for _ in 0..times {
         let (mut a, mut b) = (Share { successes: 0, rows: 0 }, Share { successes: 0, rows: 0 });
-        let mut open = [true; 4];
+        let mut open = [true; RULES.len()];
         for day in 1..=DAYS {
             for (arm, share) in [(&mut a, p), (&mut b, q)] {
                 arm.rows += rows_a_day;
@@ -103,7 +107,50 @@ fn significant(p: f64, q: f64, rows_a_day: u64, times: u32, seed: u64) -> Vec<(C
             }
         }
     }
-    (0..4).map(|i| (Counted::of(found[i], times), f64::from(days[i]) / f64::from(found[i].max(1)))).collect()
+    (0..RULES.len()).map(|i| (Counted::of(found[i], times), f64::from(days[i]) / f64::from(found[i].max(1)))).collect()
+}
+
+/// Looks at a time, of tests without a difference whose rows grow by `growth` from look to look: how many find one, with the levels of
+/// looks that are equally far apart, and with those of the rows there are; and both without simulation.
+fn unequal(growth: f64, times: u32, seed: u64) -> ([Counted; 2], [f64; 2]) {
+    const LOOKS: u32 = 5;
+    let rows: Vec<u64> = (0..LOOKS).map(|k| (200.0 * growth.powi(k as i32)).round() as u64).collect();
+    let plan = Plan { significance_level: LEVEL, ..Plan::default() };
+    let mut random = Random::new(seed);
+    // Rows that are added, as their mean and the variance that is theirs for certain: rows one by one would only take longer.
+    let mut arm = |rows: u64| Moments::from_summary(rows, 10.0 + random.normal() / (rows as f64).sqrt(), 1.0).unwrap();
+    let mut levels = [Vec::new(), Vec::new()];
+    let mut found = [0u32; 2];
+    for _ in 0..times {
+        let (mut a, mut b, mut past) = (Moments::new(), Moments::new(), Vec::<PastLook>::new());
+        let mut significant = [false; 2];
+        for (index, n) in rows.iter().enumerate() {
+            let more = n - past.last().map_or(0, |look| look.rows[0]);
+            a.merge(&arm(more));
+            b.merge(&arm(more));
+            let looks = Looks { look: past.len() as u32 + 1, planned: Some(LOOKS), is_final: index == rows.len() - 1 };
+            let arms = Arms::of_moments(a, b);
+            let under = |level, past: &[PastLook]| {
+                evaluate_under(&plan, &arms, looks, &Circumstances { level, past, ..Circumstances::default() })
+            };
+            if levels[1].len() == index {
+                levels[0].push(planned_level(looks.look, LOOKS, LEVEL));
+                levels[1].push(under(None, &past).level.unwrap());
+            }
+            // The levels are the same in all tests, so they are worked out in the first one only.
+            for (significant, levels) in significant.iter_mut().zip(&levels) {
+                *significant |= under(Some(levels[index]), &past).is_significant;
+            }
+            past.push(PastLook { share: None, rows: [*n; 2] });
+        }
+        (0..2).for_each(|i| found[i] += u32::from(significant[i]));
+    }
+    let information: Vec<f64> = rows.iter().map(|n| *n as f64).collect();
+    let exact = levels.map(|levels| {
+        let z: Vec<f64> = levels.iter().map(|level| -normal_quantile(level / 2.0).unwrap()).collect();
+        100.0 * crossing_chance(&information, &z)
+    });
+    (found.map(|found| Counted::of(found, times)), exact)
 }
 
 /// What 28 planned looks decide about a metric whose true improvement is `lift` percent, when 2 % are asked for.
@@ -145,9 +192,11 @@ fn repeated_looks_keep_their_promise_and_the_page_says_so() {
         let (false_positives, (power, days)) = (null[index].0, better[index]);
         writeln!(page, "| {name} | {false_positives} | {power} | {days:.1} |").unwrap();
     }
-    let [naive, horizon, planned, sequence] = [null[0].0, null[1].0, null[2].0, null[3].0];
+    let [naive, horizon, planned, sequence, ended] = [null[0].0, null[1].0, null[2].0, null[3].0, null[4].0];
     assert!(naive.percent > 20.0, "the naive looks must show what is wrong with them: {naive}");
-    for (name, counted) in [("horizon", horizon), ("group-sequential", planned), ("always-valid", sequence)] {
+    for (name, counted) in
+        [("horizon", horizon), ("group-sequential", planned), ("always-valid", sequence), ("ended", ended)]
+    {
         assert!(counted.is_at_most(100.0 * LEVEL), "{name}: {counted}");
     }
     let powers: Vec<f64> = better.iter().map(|(power, _)| power.percent).collect();
@@ -179,6 +228,21 @@ fn repeated_looks_keep_their_promise_and_the_page_says_so() {
         LIFTS.replace("NAIVE", &format!("{of_naive:.2}")).replace("PLANNED", &format!("{of_planned:.2}"))
     )
     .unwrap();
+
+    page += "| rows of five planned looks | as if equally spaced (%) | without simulation | by the rows there are (%) | \
+             without simulation |\n";
+    page += "| --- | --- | --- | --- | --- |\n";
+    for (growth, seed) in [(4.0, 31), (1.2, 32)] {
+        let ([equal, real], [of_equal, of_real]) = unequal(growth, 40_000, seed);
+        writeln!(page, "| times {growth} at each | {equal} | {of_equal:.2} | {real} | {of_real:.2} |").unwrap();
+        assert!(real.is_at_most(100.0 * LEVEL), "{growth}: {real}");
+        assert!(
+            (of_real - 5.0).abs() < 1e-4 && (equal.percent - of_equal).abs() < 4.0 * equal.error,
+            "{of_real} {equal}"
+        );
+        assert!(growth < 2.0 || equal.percent > 6.0, "it must show what is wrong with the other: {equal}");
+    }
+    page += DECIDED;
 
     page += "| true improvement | ships B (%) | B is worse (%) | B is not good enough (%) | inconclusive (%) | ships B by `superiority` (%) |\n| --- | --- | --- | --- | --- | --- |\n";
     let mut shipped = Vec::new();
@@ -248,6 +312,15 @@ const LIFTS: &str = "
 Without simulation, by the recursion of Armitage, McPherson and Rowe: a plain test on each of 28 days rejects a true null in NAIVE % of all
 tests, the planned looks in PLANNED %.
 
+## Planned looks whose rows are not equally spaced
+
+The level is shared by a clock that is chosen beforehand: the planned time, or here the number of the look. How much a look repeats those
+before it goes by the rows that it has. Boundaries that take looks for equally far apart find too much where rows come ever faster, and too
+little where they come slowly. 40,000 tests without a difference, 200 rows in each arm at the first look.
+
+";
+
+const DECIDED: &str = "
 ## What is decided
 
 28 planned looks at two arms of 100 rows a day with mean 100 and standard deviation 25; 2 % improvement are asked for (the point estimate has to
