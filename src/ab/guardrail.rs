@@ -114,6 +114,12 @@ impl Guardrail {
 }
 
 impl GuardrailResult {
+    /// Whether it holds and why not, for people: what follows the metric's name.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        if self.passes { "holds".to_owned() } else { self.failure() }
+    }
+
     /// Why it failed, for people: the end of a sentence that begins with the metric's name.
     pub(super) fn failure(&self) -> String {
         let by = self.relative_improvement.map_or_else(String::new, |percent| format!(" by {:.1} %", percent.abs()));

@@ -101,6 +101,10 @@ pub trait Test: Sync + fmt::Debug {
     fn reference(&self) -> &'static str;
     /// What it needs to know of the arms.
     fn needs(&self) -> Needs;
+    /// Whether it gives the relative improvement an interval, which a margin and the threshold mode `superiority` are judged by.
+    fn has_interval(&self) -> bool {
+        true
+    }
     /// The rule for repeated looks that goes with the test whatever the plan says; `None` leaves it to the plan.
     fn monitoring(&self) -> Option<Monitoring> {
         None

@@ -280,3 +280,27 @@ proptest! {
         prop_assert!(!result.is_significant || result.p_value.unwrap() < result.level.unwrap());
     }
 }
+
+#[test]
+fn a_test_says_whether_it_has_an_interval() {
+    let rows = |share: usize| (0..200).map(|i| f64::from(u8::from(i * 7 % 10 < share))).collect::<Vec<_>>();
+    let (a, b) = (rows(4), rows(6));
+    let some = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
+    let labels: Vec<bool> = (0..200).map(|i| i * 7 % 10 < 5).collect();
+    let noisy = |weight: f64| {
+        labels
+            .iter()
+            .zip(0..)
+            .map(|(l, i)| weight * f64::from(u8::from(*l)) + f64::from(i * 31 % 17))
+            .collect::<Vec<_>>()
+    };
+    for test in ALL {
+        let arms = match test.needs() {
+            Needs::Scores => Arms::of_scores(&labels, &noisy(1.0), &noisy(3.0)).unwrap(),
+            needs if needs.is_met_by_separate_rows() => Arms::of_values(&a, &b),
+            _ => Arms::of_pairs(&some(&a), &some(&b)).unwrap(),
+        };
+        let evaluation = evaluate(&Plan { test: *test, min_samples: 10, ..Plan::default() }, &arms, Looks::ONCE);
+        assert_eq!(evaluation.relative_improvement_ci.is_some(), test.has_interval(), "{}", test.name());
+    }
+}

@@ -1,5 +1,6 @@
 //! `steward ab`: A/B tests planned and judged once without job files or a database, and tests that live in the registry.
 
+mod create;
 mod evaluate;
 mod life;
 mod plan;

@@ -7,15 +7,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::schedule::{CatchUp, Overlap, ScheduleSpec};
 
+mod ab_test;
 mod drift;
 mod metrics;
 
+pub use ab_test::{AbSpec, ArmSpec, SideSpec};
 pub use drift::{
     ColumnSpec, ColumnType, ConceptSpec, DecideOn, DriftSpec, DriftTarget, QualitySpec, ReferencePolicy, SchemaOf,
 };
@@ -152,85 +153,13 @@ impl Task {
     }
 }
 
-/// Section `[ab_test]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AbSpec {
-    /// Name of the test.
-    pub test: String,
-    /// Arm A.
-    pub control: ArmSpec,
-    /// Arm B.
-    pub treatment: ArmSpec,
-    /// Column that says which arm served a row; none where `data.reference` holds the control's rows and `data.current` the
-    /// treatment's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant_column: Option<String>,
-    /// Column with the unit that was assigned: its rows count as one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit_column: Option<String>,
-    /// Column with what tells a row from its repetition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_column: Option<String>,
-    /// How long an outcome may take to come: rows younger than that count in neither arm.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_delay_seconds: Option<i64>,
-    /// `brier`, `log_loss`, `accuracy`, `absolute_error`, `squared_error` or `mean`.
-    pub metric: String,
-    /// Column whose mean is compared; present when the metric is `mean`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
-    /// Column with the truth; present when the metric is not `mean`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// Whether smaller is better; see [`AbSpec::lower_is_better`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lower_is_better: Option<bool>,
-    /// Share of the traffic that the treatment should see, between 0 and 1.
-    pub traffic_split: f64,
-    /// Rows that each arm needs.
-    pub min_samples: u64,
-    /// Relative improvement that is asked for, as a fraction.
-    pub success_threshold: f64,
-    /// Name of the statistical test.
-    pub statistical_test: String,
-    /// Two-sided level, between 0 and 1.
-    pub significance_level: f64,
-    /// First instant that counts; evaluations are over `[starts, tick)`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub starts: Option<DateTime<Utc>>,
-    /// The horizon: from here on the plain test decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<DateTime<Utc>>,
-}
-
-impl AbSpec {
-    /// Whether a smaller value of the metric is better: as the document says, else by the metric (errors and losses:
-    /// yes; `accuracy` and `mean`: no).
-    #[must_use]
-    pub fn lower_is_better(&self) -> bool {
-        self.lower_is_better.unwrap_or(!matches!(self.metric.as_str(), "accuracy" | "mean"))
-    }
-}
-
-/// One arm of an A/B test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArmSpec {
-    /// Value of the variant column, as text.
-    pub variant: String,
-    /// Version of the model that serves this arm.
-    pub version: String,
-    /// The model's name; the job's model when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Column with this arm's probability of the positive class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub score: Option<String>,
-    /// Column with this arm's predicted class or number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction: Option<String>,
-}
-
 impl JobDocument {
+    /// Whether both arms of an A/B test stand in the same rows: neither a column nor an input of its own tells them apart.
+    #[must_use]
+    pub fn has_arms_in_the_same_rows(&self) -> bool {
+        self.ab_test.as_ref().is_some_and(|spec| spec.variant_column.is_none() && self.data.reference.is_none())
+    }
+
     /// The canonical JSON: what is stored and what the digest is taken of.
     ///
     /// # Errors

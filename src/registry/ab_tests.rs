@@ -10,10 +10,13 @@ mod evaluate;
 pub mod judge;
 mod new_test;
 pub mod observations;
+mod observed;
+mod posted;
 pub mod records;
 mod results;
 pub mod rules;
 pub mod run;
+pub mod side_metric;
 pub mod told;
 
 use chrono::{DateTime, Utc};
@@ -26,8 +29,11 @@ pub use assignment::assign;
 pub use evaluate::{Evidence, evaluate};
 pub use new_test::{NewTest, create, seed_of};
 pub use observations::{Observation, observe};
+pub use observed::Observed;
+pub use posted::{BothArms, PostedResults};
 pub use results::ArmResults;
 pub use rules::Rules;
+pub use side_metric::SideMetric;
 
 use super::Setup;
 use super::validation::{self, FieldProblem};

@@ -37,14 +37,14 @@ variant = "new"
 version = "2.0.0"
 "#;
 
-struct World {
-    database: TestDatabase,
-    site: Site,
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) site: Site,
 }
 
 impl World {
     /// A folder with the job, changed by `change`.
-    async fn new(change: impl Fn(String) -> String) -> Self {
+    pub(crate) async fn new(change: impl Fn(String) -> String) -> Self {
         let database = TestDatabase::new().await;
         let site = Site::new(&database.url, "");
         std::fs::create_dir(site.path().join("served")).unwrap();
@@ -53,13 +53,13 @@ impl World {
         world
     }
 
-    fn job(&self, name: &str, text: &str) {
+    pub(crate) fn job(&self, name: &str, text: &str) {
         self.site.job(name, &text.replace("file://", &format!("file://{}/", self.site.path().display())));
         self.site.ok(&["jobs", "apply"]);
     }
 
     /// The rows of a day in January: so many of each arm, of which shares succeed.
-    fn day(&self, day: u32, rows: u32, shares: [u32; 2]) {
+    pub(crate) fn day(&self, day: u32, rows: u32, shares: [u32; 2]) {
         let mut text = String::from("at,variant,user,request,outcome\n");
         for i in 0..rows * 2 {
             let is_b = i % 2;
@@ -70,12 +70,12 @@ impl World {
         self.file(&format!("{day:02}.csv"), &text);
     }
 
-    fn file(&self, name: &str, text: &str) {
+    pub(crate) fn file(&self, name: &str, text: &str) {
         std::fs::write(self.site.path().join("served").join(name), text).unwrap();
     }
 
     /// Runs the tick at six of a day in January, and answers the run's outcome and summary.
-    async fn tick(&self, job: &str, day: u32) -> (String, Value) {
+    pub(crate) async fn tick(&self, job: &str, day: u32) -> (String, Value) {
         let (from, to) = (format!("2026-01-{day:02}"), format!("2026-01-{:02}", day + 1));
         self.site.ok(&["jobs", "replay", job, "--from", &from, "--to", &to]);
         sqlx::query_as(
@@ -88,7 +88,7 @@ impl World {
     }
 
     /// The looks at a test: number, rows of A and of B, details.
-    async fn looks(&self, test: &str) -> Vec<(i32, i64, i64, Value)> {
+    pub(crate) async fn looks(&self, test: &str) -> Vec<(i32, i64, i64, Value)> {
         sqlx::query_as(
             "SELECT r.look, r.n_a, r.n_b, r.details FROM model_ab_test_results r JOIN model_ab_tests t ON t.id = r.test_id
               WHERE t.test_name = $1 ORDER BY r.look",

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 use steward::db::audit::Actor;
-use steward::registry::ab_tests::{self, ArmResults, Error, Evidence, NewTest, TestRow};
+use steward::registry::ab_tests::{self, ArmResults, Error, Evidence, NewTest, PostedResults, TestRow};
 use uuid::Uuid;
 
 use crate::support::database::TestDatabase;
@@ -47,7 +47,8 @@ fn around(mean: f64, n: usize) -> Vec<Option<f64>> {
 struct Posted(Evidence, bool);
 
 fn both(a: f64, b: f64, n: usize) -> Posted {
-    Posted(Evidence::Posted(ArmResults::Values(around(a, n)), ArmResults::Values(around(b, n))), false)
+    let results = PostedResults::of(ArmResults::Values(around(a, n)), ArmResults::Values(around(b, n)));
+    Posted(Evidence::Posted(results), false)
 }
 
 fn last(a: f64, b: f64, n: usize) -> Posted {
@@ -110,13 +111,10 @@ async fn looking_again_and_again_is_not_a_way_to_significance() {
         assert_eq!((early.decision.as_str(), early.is_significant), ("CONTINUE", false));
     }
     let first = look(pool, test.id, &both(0.86, 0.8601, 200)).await.unwrap();
-    assert_eq!((first.decision.as_str(), first.is_significant), ("CONTINUE", false), "{first:?}");
+    assert_eq!((first.decision.as_str(), first.is_significant), ("INCONCLUSIVE", false), "{first:?}");
     let second = look(pool, test.id, &both(0.86, 0.90, 400)).await.unwrap();
     assert!(!second.is_significant && second.decision == "CONTINUE", "an unplanned look never decides: {second:?}");
-    assert!(
-        second.reason.contains("no planned look is left; post the last one with is_final to end the test"),
-        "{second:?}"
-    );
+    assert!(second.reason.contains("no planned look is left; conclude the test"), "{second:?}");
     assert!(second.details["level"].is_null(), "{second:?}");
     let last = look(pool, test.id, &last(0.86, 0.90, 400)).await.unwrap();
     assert_eq!((last.look, last.decision.as_str(), last.is_significant), (5, "INCONCLUSIVE", false), "{last:?}");
@@ -163,12 +161,14 @@ async fn a_look_says_what_is_left_of_the_plan() {
     let early = look(pool, test.id, &both(0.86, 0.90, 50)).await.unwrap();
     assert!(early.reason.ends_with("look 1 of 3 is still to come."), "{early:?}");
     assert!(early.details["level"].is_null(), "{early:?}");
-    for (number, n) in [(1, 200), (2, 300), (3, 400)] {
+    let (shares, rows) = ([1.0 / 3.0, 2.0 / 3.0, 1.0], [200.0, 300.0, 400.0]);
+    let boundaries = steward::ab::boundaries_by(&shares, &rows, 0.05, steward::ab::Spending::OBrienFleming);
+    for ((number, n), boundary) in [(1, 200), (2, 300), (3, 400)].into_iter().zip(boundaries) {
         let found = look(pool, test.id, &both(0.86, 0.8601, n)).await.unwrap();
-        assert!(found.reason.contains(&format!("This is look {number} of 3")), "{found:?}");
-        assert_eq!(found.reason.contains("no planned look is left"), number == 3, "{found:?}");
-        let level = steward::ab::planned_level(number, 3, 0.05);
-        assert!((found.details["level"].as_f64().unwrap() - level).abs() < 1e-12, "{found:?}");
+        let says =
+            if number == 3 { "This was the last of 3 planned looks" } else { &format!("This is look {number} of 3") };
+        assert!(found.reason.contains(says), "{found:?}");
+        assert!((found.details["level"].as_f64().unwrap() - boundary.level).abs() < 1e-12, "{found:?}");
     }
 }
 

@@ -49,7 +49,7 @@ async fn a_run_that_somebody_asks_for_neither_decides_nor_ends_a_test() {
     assert_eq!((status.as_str(), decision.as_deref()), ("concluded", Some("KEEP_A")), "{looks:?}");
     assert!(looks[4..].iter().all(|(_, by_hand)| !by_hand), "{looks:?}");
     let (level, share): (f64, f64) = sqlx::query_as(
-        "SELECT (details ->> 'level')::float8, (details ->> 'information')::float8 FROM model_ab_test_results WHERE look = 5",
+        "SELECT (details ->> 'level')::float8, (details ->> 'share')::float8 FROM model_ab_test_results WHERE look = 5",
     )
     .fetch_one(pool)
     .await
@@ -59,7 +59,7 @@ async fn a_run_that_somebody_asks_for_neither_decides_nor_ends_a_test() {
     let first = steward::ab::boundaries(&[share], 0.05, steward::ab::Spending::OBrienFleming)[0].level;
     assert!((level - first).abs() < 1e-15, "looks by hand use nothing of the plan up: {level}");
     let last: f64 = sqlx::query_scalar(
-        "SELECT (details ->> 'information')::float8 FROM model_ab_test_results ORDER BY look DESC LIMIT 1",
+        "SELECT (details ->> 'share')::float8 FROM model_ab_test_results ORDER BY look DESC LIMIT 1",
     )
     .fetch_one(pool)
     .await

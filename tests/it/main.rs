@@ -5,8 +5,11 @@
 // A test binary exports nothing, so `pub` between its modules says no more than `pub(crate)`.
 #![allow(unreachable_pub)]
 
+mod ab_beside;
 mod ab_command;
+mod ab_evaluate;
 mod ab_jobs;
+mod ab_questions;
 mod ab_service;
 mod ab_simulations;
 mod ab_tests;

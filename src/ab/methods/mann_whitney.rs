@@ -29,6 +29,9 @@ impl Test for MannWhitneyTest {
     fn needs(&self) -> Needs {
         Needs::Rows
     }
+    fn has_interval(&self) -> bool {
+        false
+    }
     fn compare(&self, arms: &Arms, _: &Question) -> Result<Comparison, Undefined> {
         let (a, b) = arms.rows()?;
         let found = mann_whitney(b, a).ok_or(Undefined::InsufficientData)?;

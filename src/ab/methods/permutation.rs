@@ -30,6 +30,9 @@ impl Test for PermutationTest {
     fn needs(&self) -> Needs {
         Needs::Rows
     }
+    fn has_interval(&self) -> bool {
+        false
+    }
     fn compare(&self, arms: &Arms, question: &Question) -> Result<Comparison, Undefined> {
         let (a, b) = arms.rows()?;
         let found = permutation(a, b, question.seed).ok_or(Undefined::InsufficientData)?;

@@ -28,6 +28,9 @@ impl Test for WilcoxonSignedRank {
     fn needs(&self) -> Needs {
         Needs::Pairs
     }
+    fn has_interval(&self) -> bool {
+        false
+    }
     fn compare(&self, arms: &Arms, _: &Question) -> Result<Comparison, Undefined> {
         let (a, b) = arms.pairs()?;
         let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();

@@ -1,5 +1,7 @@
 //! What was observed, and the looks at it.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -15,7 +17,7 @@ use super::super::problem::Problem;
 use super::super::{Api, etag};
 use crate::access::Scope;
 use crate::registry::ab_tests::observations::Kept;
-use crate::registry::ab_tests::{self, ArmResults, Error, Evidence, Observation, ResultRow};
+use crate::registry::ab_tests::{self, BothArms, Error, Evidence, Observation, PostedResults, ResultRow};
 
 /// Which page of looks is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,17 +76,35 @@ enum ArmResultsBody {
     },
 }
 
+/// Both arms of one metric.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[allow(dead_code)] // what is read is `BothArms`; this says what it looks like
+struct BothArmsBody {
+    /// Results of model A, all of them so far.
+    model_a_results: ArmResultsBody,
+    /// The same of model B.
+    model_b_results: ArmResultsBody,
+}
+
 /// What was observed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "model_a_results": [0.85, 0.87, 0.86], "model_b_results": [0.90, 0.91, 0.89] }))]
 pub(super) struct ResultsRequest {
     /// Results of model A, all of them so far: values of the success metric, or `n` with `mean` and `variance`, or `n` with `successes`.
+    /// Where the test compares both models on the same rows: values, row by row in the order of model B's.
     #[schema(value_type = ArmResultsBody)]
     model_a_results: Value,
     /// The same of model B.
     #[schema(value_type = ArmResultsBody)]
     model_b_results: Value,
+    /// Labels of the rows (0 or 1), for `delong`, whose results are scores.
+    #[schema(value_type = Option<Vec<Option<f64>>>)]
+    labels: Option<Value>,
+    /// Results of the plan's guardrails and secondary metrics, by name: all of them, each as the results above.
+    #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, BothArmsBody>)]
+    metrics: BTreeMap<String, BothArms>,
     /// Whether this is the last look: it decides, and ends the test.
     #[serde(default)]
     is_final: bool,
@@ -100,10 +120,12 @@ pub(super) async fn post(
     request: Write<ResultsRequest>,
 ) -> Result<Response, Problem> {
     request.caller.need(Scope::MetricsWrite)?;
-    let read = |pointer, value| ArmResults::read(pointer, value).map_err(|problem| Error::Invalid(vec![problem]));
-    let a = read("/model_a_results", &request.body.model_a_results)?;
-    let b = read("/model_b_results", &request.body.model_b_results)?;
-    look(&api, id, &request, &Evidence::Posted(a, b), request.body.is_final).await
+    let body = &request.body;
+    let arms =
+        BothArms { model_a_results: body.model_a_results.clone(), model_b_results: body.model_b_results.clone() };
+    let posted = PostedResults::read(&arms, body.labels.as_ref(), &body.metrics);
+    let posted = posted.map_err(|problem| Error::Invalid(vec![problem]))?;
+    look(&api, id, &request, &Evidence::Posted(posted), body.is_final).await
 }
 
 /// Rows to be kept.

@@ -1,12 +1,19 @@
-//! `steward ab evaluate`: two variants of one dataset compared once.
+//! `steward ab evaluate`: two variants of one dataset compared once, or two models on the same rows.
+//!
+//! The same judgement as that of a test that is kept: its flags make a plan that nobody froze, and this is its only look.
 
 use super::super::output::{self, Format};
 use super::super::{Context, exit};
+use super::create::side_metric as parsed;
 use super::inside;
-use crate::ab::{self, Decision, Evaluation, Looks};
+use crate::ab::{self, Decision};
 use crate::dataset::{Dataset, Source};
-use crate::jobs::judging::ab_test::{Arm, Error as ArmsError, Measure, Plan, read};
+use crate::jobs::judging::ab_test::{Arm, Error as ReadError, Keys, Measure, Plan, read};
+use crate::registry::ab_tests::judge::{self, Question};
+use crate::registry::ab_tests::{Rules, SideMetric, rules, side_metric};
 use crate::storage::Storage;
+
+mod report;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EvaluateArgs {
@@ -14,20 +21,44 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "URI")]
     data: String,
     /// Column that says which variant served a row.
-    #[arg(long, value_name = "COL")]
-    variant: String,
+    #[arg(long, value_name = "COL", required_unless_present = "outcome_a")]
+    variant: Option<String>,
     /// Column with the outcome: a number, or true and false.
-    #[arg(long, value_name = "COL")]
-    outcome: String,
+    #[arg(long, value_name = "COL", required_unless_present = "outcome_a", conflicts_with = "outcome_a")]
+    outcome: Option<String>,
+    /// Column with A's outcome, where both models answered every row (with --outcome-b, and a paired test).
+    #[arg(long, value_name = "COL", requires = "outcome_b", conflicts_with = "variant")]
+    outcome_a: Option<String>,
+    /// Column with B's outcome in the same rows.
+    #[arg(long, value_name = "COL", requires = "outcome_a")]
+    outcome_b: Option<String>,
+    /// Column with the label (0 or 1), where the outcomes are scores: with --test delong.
+    #[arg(long, value_name = "COL", requires = "outcome_a")]
+    label: Option<String>,
     /// Value of the variant column that is the control (A).
     #[arg(long, default_value = "a", value_name = "VALUE")]
     control: String,
     /// Value of the variant column that is the treatment (B).
     #[arg(long, default_value = "b", value_name = "VALUE")]
     treatment: String,
-    /// Statistical test.
-    #[arg(long, default_value = "t_test", value_name = "TEST")]
-    test: String,
+    /// Column with the unit that was assigned (a user, a session): its rows count as one, their mean.
+    #[arg(long, value_name = "COL")]
+    unit: Option<String>,
+    /// Column with what tells a row from its repetition.
+    #[arg(long, value_name = "COL")]
+    request: Option<String>,
+    /// Column with what was known before the test: it takes noise out of the outcome (CUPED).
+    #[arg(long, value_name = "COL")]
+    covariate: Option<String>,
+    /// Column that B must not hurt: COL, COL:lower or COL:higher (which way is better), and :MARGIN (may be repeated).
+    #[arg(long, value_name = "COL[:DIRECTION][:MARGIN]", value_parser = parsed)]
+    guardrail: Vec<SideMetric>,
+    /// Column that is reported beside, adjusted for the others (may be repeated).
+    #[arg(long, value_name = "COL[:DIRECTION]", value_parser = parsed)]
+    secondary: Vec<SideMetric>,
+    /// Statistical test [default: t_test; paired_t_test with --outcome-a, delong with --label].
+    #[arg(long, value_name = "TEST")]
+    test: Option<String>,
     /// A smaller outcome is better.
     #[arg(long)]
     lower_is_better: bool,
@@ -37,6 +68,15 @@ pub(super) struct EvaluateArgs {
     /// Relative improvement that is asked for, as a fraction.
     #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
     success_threshold: f64,
+    /// What must reach the threshold: point or superiority (the lower end of the interval).
+    #[arg(long, default_value = "point", value_name = "MODE")]
+    threshold_mode: String,
+    /// What is to be shown: superiority, non_inferiority or equivalence.
+    #[arg(long, default_value = "superiority", value_name = "WHAT")]
+    hypothesis: String,
+    /// By how much of A B may be worse (non_inferiority) or differ (equivalence), as a fraction.
+    #[arg(long, value_name = "FRACTION")]
+    margin: Option<f64>,
     /// Two-sided significance level.
     #[arg(long, default_value_t = 0.05, value_name = "ALPHA")]
     significance_level: f64,
@@ -56,31 +96,23 @@ pub(super) struct EvaluateArgs {
 /// # Errors
 /// Wrong use, or data that cannot be read.
 pub(super) async fn run(args: EvaluateArgs, context: &Context) -> anyhow::Result<u8> {
-    let plan = checked(&args)?;
+    let rules = checked(&args)?;
     let storage = Storage::new(&context.settings.settings.storage);
     let data = Dataset::open(&storage, Source { uri: args.data.clone(), ..Source::default() }, &[]).await?;
     if data.row_count().await? == 0 {
         return Err(exit::Failure::unreachable(format!("no rows in {}", data.uri())).into());
     }
-    let arm = |variant: &str| Arm { variant: variant.to_owned(), score: None, prediction: None };
-    let arms = read(
-        &data,
-        &Plan {
-            variant_column: args.variant.clone(),
-            control: arm(&args.control),
-            treatment: arm(&args.treatment),
-            measure: Measure::Outcome(args.outcome.clone()),
-        },
-    )
-    .await
-    .map_err(|e| match e {
-        ArmsError::Data(error) => anyhow::Error::new(error),
+    let keys = Keys { unit: args.unit.clone(), request: args.request.clone(), arm: None };
+    let collected = read(&data, &reading(&args, &rules), &keys).await.map_err(|error| match error {
+        ReadError::Data(error) => anyhow::Error::new(error),
         wrong => exit::Failure::usage(wrong.to_string()).into(),
     })?;
-    let evaluation = ab::evaluate(&plan, &arms.arms, Looks::ONCE).with_unknown_variants(arms.unknown);
+    let question = Question { is_final: true, ..Question::of_rows(&rules, collected) };
+    let (evaluation, _, adjustment) = question.evaluate().map_err(super::life::failure)?;
+    let plan = judge::plan(&rules).map_err(super::life::failure)?;
     match args.output {
-        Format::Json => output::json(&document(&evaluation)?)?,
-        Format::Table => output::data(&render(&args, &plan, &evaluation)),
+        Format::Json => output::json(&report::document(&evaluation, adjustment)?)?,
+        Format::Table => output::data(&report::text(&args, &plan, &evaluation, adjustment)),
     }
     Ok(match evaluation.decision {
         Decision::InvalidData => exit::UNREACHABLE,
@@ -89,20 +121,70 @@ pub(super) async fn run(args: EvaluateArgs, context: &Context) -> anyhow::Result
     })
 }
 
-fn checked(args: &EvaluateArgs) -> anyhow::Result<ab::Plan> {
-    let wrong = |message: String| -> anyhow::Error { exit::Failure::usage(message).into() };
-    let Some(test) = ab::test(&args.test) else {
-        let fitting: Vec<&str> =
-            ab::ALL.iter().filter(|t| t.needs().is_met_by_separate_rows()).map(|t| t.name()).collect();
-        let likely = ab::likely_test(&args.test).map(|name| format!("did you mean `{name}`?"));
-        let choice = likely.unwrap_or_else(|| format!("choose one of {}", fitting.join(", ")));
-        return Err(wrong(format!("--test: there is no test `{}`; {choice}", args.test)));
+/// What is read of every row.
+fn reading(args: &EvaluateArgs, rules: &Rules) -> Plan {
+    let arm = |variant: &str, score: &Option<String>| Arm {
+        variant: variant.to_owned(),
+        score: score.clone().filter(|_| args.label.is_some()),
+        prediction: None,
     };
-    if !test.needs().is_met_by_separate_rows() {
-        return Err(wrong(format!(
-            "--test: `{}` compares two models on the same rows, and a variant column gives every row one model",
-            test.name()
-        )));
+    let column = |of_arm: &Option<String>| of_arm.clone().or_else(|| args.outcome.clone()).unwrap_or_default();
+    let first = match &args.label {
+        Some(label) => Measure::Score { label: label.clone() },
+        None => Measure::Outcome([column(&args.outcome_a), column(&args.outcome_b)]),
+    };
+    let beside = rules.side_names().map(|name| Measure::Outcome([name.to_owned(), name.to_owned()]));
+    Plan {
+        variant_column: args.variant.clone().unwrap_or_default(),
+        control: arm(&args.control, &args.outcome_a),
+        treatment: arm(&args.treatment, &args.outcome_b),
+        measures: std::iter::once(first).chain(beside).collect(),
+        covariate: args.covariate.clone(),
+        same_rows: rules.same_rows,
+    }
+}
+
+fn checked(args: &EvaluateArgs) -> anyhow::Result<Rules> {
+    let wrong = |message: String| -> anyhow::Error { exit::Failure::usage(message).into() };
+    let same_rows = args.outcome_a.is_some();
+    let default = if args.label.is_some() {
+        "delong"
+    } else if same_rows {
+        "paired_t_test"
+    } else {
+        "t_test"
+    };
+    let name = args.test.as_deref().unwrap_or(default);
+    let fits = |test: &dyn ab::Test| match same_rows {
+        false => test.needs().is_met_by_separate_rows(),
+        // The bootstrap draws pairs where there are pairs.
+        true => !test.needs().is_met_by_separate_rows() || test.name() == "bootstrap",
+    };
+    let Some(test) = ab::test(name) else {
+        let fitting: Vec<&str> = ab::ALL.iter().filter(|test| fits(**test)).map(|test| test.name()).collect();
+        let likely = ab::likely_test(name).map(|name| format!("did you mean `{name}`?"));
+        let choice = likely.unwrap_or_else(|| format!("choose one of {}", fitting.join(", ")));
+        return Err(wrong(format!("--test: there is no test `{name}`; {choice}")));
+    };
+    if !fits(test) {
+        return Err(wrong(match same_rows {
+            true => format!(
+                "--test: `{name}` compares rows of one variant with rows of the other; --outcome-a and --outcome-b stand in the same rows: choose paired_t_test, wilcoxon_signed_rank, mcnemar, delong or bootstrap"
+            ),
+            false => format!(
+                "--test: `{name}` compares two models on the same rows, and a variant column gives every row one model; name both models' columns with --outcome-a and --outcome-b"
+            ),
+        }));
+    }
+    if (test.needs() == ab::Needs::Scores) != args.label.is_some() {
+        return Err(wrong(
+            "--label and --test delong go together: scores are compared by the labels of their rows".to_owned(),
+        ));
+    }
+    if same_rows && !(args.guardrail.is_empty() && args.secondary.is_empty()) {
+        return Err(wrong(
+            "--guardrail and --secondary: one column cannot hold the values of both models in the same rows".to_owned(),
+        ));
     }
     if args.control == args.treatment {
         return Err(wrong("--control and --treatment name the same variant".to_owned()));
@@ -112,69 +194,42 @@ fn checked(args: &EvaluateArgs) -> anyhow::Result<ab::Plan> {
     if !(args.success_threshold >= 0.0 && args.success_threshold.is_finite()) {
         return Err(wrong(format!("--success-threshold must be 0 or more, not {}", args.success_threshold)));
     }
-    Ok(ab::Plan {
+    for (flag, given, known) in [
+        ("--threshold-mode", &args.threshold_mode, &rules::THRESHOLD_MODES[..]),
+        ("--hypothesis", &args.hypothesis, &rules::HYPOTHESES[..]),
+    ] {
+        if !known.contains(&given.as_str()) {
+            return Err(wrong(format!("{flag}: there is no {given:?}; choose one of {}", known.join(", "))));
+        }
+    }
+    if let Some(problem) = rules::margin_problem(&args.hypothesis, args.margin) {
+        return Err(wrong(format!("--margin {problem}")));
+    }
+    if let Some(problem) = rules::interval_problem(&args.hypothesis, &args.threshold_mode, name) {
+        return Err(wrong(format!("--test: {problem}")));
+    }
+    if let Some(problem) = args.covariate.as_deref().and_then(|covariate| rules::covariate_problem(covariate, name)) {
+        return Err(wrong(format!("--covariate: {problem}")));
+    }
+    if let Some(problem) = side_metric::problems(&args.guardrail, &args.secondary).into_iter().next() {
+        return Err(wrong(problem.detail));
+    }
+    Ok(Rules {
+        metric: args.outcome.clone().unwrap_or_default(),
         lower_is_better: args.lower_is_better,
         traffic_split: args.traffic_split,
-        min_samples: args.min_samples,
+        min_samples: i64::try_from(args.min_samples).unwrap_or(i64::MAX),
         success_threshold: args.success_threshold,
+        threshold_mode: args.threshold_mode.clone(),
+        hypothesis: args.hypothesis.clone(),
+        margin: args.margin,
         significance_level: args.significance_level,
-        test,
-        seed: args.seed,
-        ..ab::Plan::default()
+        statistical_test: name.to_owned(),
+        guardrails: args.guardrail.clone(),
+        secondary_metrics: args.secondary.clone(),
+        covariate: args.covariate.clone(),
+        same_rows,
+        seed: format!("{:016x}", args.seed),
+        ..Rules::default()
     })
-}
-
-/// The evaluation with its sentence, the sample-ratio check and the smallest detectable effect as their own fields.
-fn document(evaluation: &Evaluation) -> anyhow::Result<serde_json::Value> {
-    let mut document = serde_json::to_value(evaluation)?;
-    document["reason"] = evaluation.sentence().into();
-    document["reason_code"] = evaluation.reason.into();
-    document["srm"] = serde_json::json!({
-        "p_value": evaluation.sample_ratio_p_value, "mismatch": evaluation.sample_ratio_mismatch,
-    });
-    document["mde"] = evaluation.minimum_detectable_percent().into();
-    Ok(document)
-}
-
-fn render(args: &EvaluateArgs, plan: &ab::Plan, e: &Evaluation) -> String {
-    let percent = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:+.2} %"));
-    let rows = vec![
-        vec![format!("A ({})", args.control), e.n_a.to_string(), output::number(e.mean_a), e.dropped_a.to_string()],
-        vec![format!("B ({})", args.treatment), e.n_b.to_string(), output::number(e.mean_b), e.dropped_b.to_string()],
-    ];
-    let confidence = 100.0 * (1.0 - args.significance_level);
-    let interval = |ends: Option<String>| ends.map_or_else(String::new, |ends| format!(" ({confidence:.0} %: {ends})"));
-    let relative = e.relative_improvement_ci.map(|[low, high]| format!("{low:+.2} % .. {high:+.2} %"));
-    let ends = e.difference_low.zip(e.difference_high);
-    let absolute = ends.map(|(low, high)| format!("{} .. {}", output::number(Some(low)), output::number(Some(high))));
-    let mut facts = vec![
-        ("B is better by", format!("{}{}", percent(e.relative_improvement), interval(relative))),
-        ("B less A", format!("{}{}", output::number(e.absolute_difference), interval(absolute))),
-        ("p", format!("{} by {}", output::p_value(e.p_value), plan.test.title())),
-        ("split", format!("p {} that the arms have the rows they should", output::p_value(e.sample_ratio_p_value))),
-        (
-            "smallest effect",
-            format!(
-                "{} that these rows show in 80 of 100 cases",
-                e.minimum_detectable_percent().map_or_else(|| "-".to_owned(), |m| format!("{m:.2} %"))
-            ),
-        ),
-    ];
-    if let Some(posterior) = e.posterior {
-        let better =
-            if args.lower_is_better { 1.0 - posterior.probability_b_larger } else { posterior.probability_b_larger };
-        facts.insert(3, ("B better", format!("with probability {better:.4}")));
-    }
-    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let mut lines = vec![
-        format!("{}: {}", e.decision.as_str(), e.sentence()),
-        String::new(),
-        output::table(&["variant", "rows", &format!("mean {}", args.outcome), "without outcome"], &[1, 2, 3], rows),
-        String::new(),
-    ];
-    lines.extend(facts.into_iter().map(|(name, fact)| format!("{name:width$}  {fact}")));
-    lines.extend(e.warnings.iter().map(|w| format!("warning: {w}")));
-    lines.push(String::new());
-    lines.push(format!("What would change it: {}", e.what_would_change_it(plan)));
-    lines.join("\n")
 }

@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 
 use super::super::output::{self, Format};
 use super::super::{Context, exit};
-use super::{serve, text};
+use super::{create, serve, text};
 use crate::app::App;
 use crate::db::audit::Actor;
-use crate::registry::ab_tests::{self, Error, NewTest, TestRow};
+use crate::registry::ab_tests::{self, Error, TestRow};
 
 /// The commands that need a database.
 #[derive(Debug, Subcommand)]
@@ -18,8 +18,10 @@ pub(super) enum Command {
     /// Create a test, as a draft.
     #[command(after_help = "Examples:
   steward ab create v2-vs-v1 --a flight_delay@1.0.0 --b flight_delay@2.0.0 --metric accuracy
-  steward ab create v2-vs-v1 --a flight_delay@1.0.0 --b flight_delay@2.0.0 --metric mae --min-samples 1000 --split 0.2")]
-    Create(Box<Create>),
+  steward ab create v2-vs-v1 --a flight_delay@1.0.0 --b flight_delay@2.0.0 --metric mae --min-samples 1000 --split 0.2
+  steward ab create v2-vs-v1 --a ranker@1.0.0 --b ranker@2.0.0 --metric conversion --guardrail latency_ms:lower:0.01 --min-duration 7d
+  steward ab create v2-vs-v1 --a ranker@1.0.0 --b ranker@2.0.0 --metric conversion --hypothesis non_inferiority --margin 0.01")]
+    Create(Box<create::Create>),
     /// Start a draft: its plan is frozen from here on.
     #[command(after_help = "Examples:\n  steward ab start v2-vs-v1 --by ada")]
     Start(Move),
@@ -72,56 +74,6 @@ impl By {
     }
 }
 
-/// Arguments of `steward ab create`.
-#[derive(Debug, Args)]
-pub(super) struct Create {
-    /// Its name; used once and never again.
-    name: String,
-    /// The control, what is in use.
-    #[arg(long, value_name = "MODEL@VERSION", value_parser = model)]
-    a: (String, String),
-    /// The treatment, what may replace it.
-    #[arg(long, value_name = "MODEL@VERSION", value_parser = model)]
-    b: (String, String),
-    /// What is compared, such as accuracy or mae.
-    #[arg(long, value_name = "METRIC")]
-    metric: String,
-    /// A smaller value is better [default: what the metric's name says].
-    #[arg(long)]
-    lower_is_better: bool,
-    /// Share of the traffic that goes to B.
-    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
-    split: f64,
-    /// Rows that each arm needs.
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    min_samples: i64,
-    /// Relative improvement that is asked for, as a fraction.
-    #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
-    success_threshold: f64,
-    /// Statistical test.
-    #[arg(long, default_value = "t_test", value_name = "TEST")]
-    test: String,
-    /// Chance of a false alarm that is accepted.
-    #[arg(long, default_value_t = 0.05, value_name = "ALPHA")]
-    significance_level: f64,
-    /// How many looks may decide; they share the significance level.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    planned_looks: u32,
-    /// What makes repeated looks honest: auto, group_sequential, always_valid or horizon.
-    #[arg(long, default_value = "auto", value_name = "RULE")]
-    monitoring: String,
-    /// What must reach the threshold: point or superiority (the lower end of the interval).
-    #[arg(long, default_value = "point", value_name = "MODE")]
-    threshold_mode: String,
-    /// A channel that hears of its decision and its end (may be repeated).
-    #[arg(long, value_name = "CHANNEL")]
-    notify: Vec<String>,
-    #[command(flatten)]
-    by: By,
-    #[command(flatten)]
-    how: How,
-}
-
 /// How to write it.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct How {
@@ -166,14 +118,6 @@ pub(super) struct List {
     how: How,
 }
 
-/// `MODEL@VERSION`.
-fn model(text: &str) -> Result<(String, String), String> {
-    match text.split_once('@') {
-        Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok((name.to_owned(), version.to_owned())),
-        _ => Err(format!("{text:?} names no version: write MODEL@VERSION, such as flight_delay@2.0.0")),
-    }
-}
-
 /// Runs a command.
 pub(super) async fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
     let app = context.app().await?;
@@ -203,42 +147,12 @@ pub(super) fn failure(error: Error) -> anyhow::Error {
     }
 }
 
-fn shown(test: &TestRow, how: How) -> anyhow::Result<u8> {
+pub(super) fn shown(test: &TestRow, how: How) -> anyhow::Result<u8> {
     match how.output {
         Format::Json => output::json(test)?,
         Format::Table => output::data(&text::test(test)),
     }
     Ok(exit::FINE)
-}
-
-impl Create {
-    async fn run(self, app: &App) -> anyhow::Result<u8> {
-        let new = NewTest {
-            test_name: self.name,
-            model_a_name: self.a.0,
-            model_a_version: self.a.1,
-            model_b_name: self.b.0,
-            model_b_version: self.b.1,
-            success_metric: self.metric,
-            lower_is_better: self.lower_is_better.then_some(true),
-            traffic_split: self.split,
-            min_samples: self.min_samples,
-            success_threshold: self.success_threshold,
-            statistical_test: self.test,
-            significance_level: self.significance_level,
-            planned_looks: self.planned_looks,
-            monitoring: self.monitoring,
-            threshold_mode: self.threshold_mode,
-            notify: self.notify,
-        };
-        let mut tx = app.database.pool.begin().await?;
-        let auto = app.settings.enable_model_registry;
-        let actor = self.by.actor();
-        let test = ab_tests::create(&mut tx, &new, app.registry_setup(), auto, &actor).await.map_err(failure)?;
-        tx.commit().await?;
-        output::say(&format!("created {}: `steward ab start` freezes its plan", test.test_name));
-        shown(&test, self.how)
-    }
 }
 
 impl Move {

@@ -1,5 +1,6 @@
 //! `steward ab assign|post`: who is served by which model, and what came out.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use anyhow::Context as _;
@@ -13,7 +14,8 @@ use super::text;
 use crate::app::App;
 use crate::registry::ab_tests::assignment::{self, MOST_UNITS};
 use crate::registry::ab_tests::observations::MOST_ROWS;
-use crate::registry::ab_tests::{self, ArmResults, Error, Evidence, Observation};
+use crate::registry::ab_tests::{self, BothArms, Error, Evidence, Observation, PostedResults};
+use crate::registry::validation::FieldProblem;
 
 /// Arguments of `steward ab assign`.
 #[derive(Debug, Args)]
@@ -92,6 +94,12 @@ pub(super) struct Post {
     /// The same of B.
     #[arg(long, value_name = "JSON", requires = "a", value_parser = json_argument)]
     b: Option<Value>,
+    /// Labels of the rows (0 or 1), where the test compares scores (delong); JSON, or @FILE.
+    #[arg(long, value_name = "JSON", requires = "a", value_parser = json_argument)]
+    labels: Option<Value>,
+    /// Results of the plan's guardrails and secondary metrics: {NAME: {"model_a_results": ..., "model_b_results": ...}}; JSON, or @FILE.
+    #[arg(long, value_name = "JSON", requires = "a", value_parser = json_argument)]
+    metrics: Option<Value>,
     /// The last look: it decides, and ends the test.
     #[arg(long = "final")]
     is_final: bool,
@@ -122,6 +130,27 @@ fn rows(path: &str) -> anyhow::Result<Vec<Observation>> {
         .collect()
 }
 
+/// The results of a look.
+fn posted(a: &Value, b: &Value, labels: Option<&Value>, metrics: Option<&Value>) -> anyhow::Result<PostedResults> {
+    let metrics: BTreeMap<String, BothArms> = match metrics {
+        Some(metrics) => serde_json::from_value(metrics.clone()).map_err(|error| {
+            exit::Failure::usage(format!(
+                "--metrics: {error}; write {{\"latency_ms\": {{\"model_a_results\": ..., \"model_b_results\": ...}}}}"
+            ))
+        })?,
+        None => BTreeMap::new(),
+    };
+    let arms = BothArms { model_a_results: a.clone(), model_b_results: b.clone() };
+    PostedResults::read(&arms, labels, &metrics).map_err(|problem| {
+        // `/model_a_results` of a request is `--a` here.
+        let pointer = match problem.pointer.strip_prefix("/model_") {
+            Some(rest) => format!("--{}", rest.replacen("_results", "", 1)),
+            None => format!("--{}", problem.pointer.trim_start_matches('/')),
+        };
+        failure(Error::Invalid(vec![FieldProblem { pointer, ..problem }]))
+    })
+}
+
 impl Post {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<u8> {
         let actor = self.by.actor();
@@ -134,12 +163,7 @@ impl Post {
             kept = Some(now.after(kept));
         }
         let evidence = match (&self.a, &self.b) {
-            (Some(a), Some(b)) => {
-                let read = |flag: &str, value| {
-                    ArmResults::read(flag, value).map_err(|problem| failure(Error::Invalid(vec![problem])))
-                };
-                Some(Evidence::Posted(read("--a", a)?, read("--b", b)?))
-            }
+            (Some(a), Some(b)) => Some(Evidence::Posted(posted(a, b, self.labels.as_ref(), self.metrics.as_ref())?)),
             _ => (self.evaluate || self.is_final).then_some(Evidence::Kept),
         };
         let mut look = None;

@@ -1,5 +1,6 @@
 //! Rows that were posted: `ab_observations`. Statements only.
 
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,6 +15,10 @@ pub struct NewRows {
     pub variants: Vec<String>,
     /// What came out; none when that is not known yet.
     pub outcomes: Vec<Option<f64>>,
+    /// Values of side metrics by name, an object each.
+    pub metrics: Vec<Value>,
+    /// What was known before the test.
+    pub covariates: Vec<Option<f64>>,
 }
 
 /// A kept row.
@@ -24,23 +29,31 @@ pub struct Observation {
     pub unit: Option<String>,
     pub variant: String,
     pub outcome: Option<f64>,
+    pub metrics: Value,
+    pub covariate: Option<f64>,
 }
 
-/// Keeps rows; one whose request id is known fills in the outcome that was missing. Answers how many rows are new and how many
-/// outcomes came. A request id stands in `rows` once.
+/// Keeps rows; one whose request id is known fills in what was missing of it. Answers how many rows are new and how many were filled in.
+/// A request id stands in `rows` once.
 ///
 /// # Errors
 /// Any error of the database.
 pub async fn keep(conn: &mut PgConnection, test_id: Uuid, rows: &NewRows) -> Result<(i64, i64), sqlx::Error> {
     let done = sqlx::query!(
         r#"WITH given AS (
-               SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[]) AS g (request_id, unit, variant, outcome)
+               SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::jsonb[], $7::float8[])
+                          AS g (request_id, unit, variant, outcome, metrics, covariate)
                 ORDER BY request_id COLLATE "C"
            ), kept AS (
-               INSERT INTO ab_observations AS o (test_id, request_id, unit, variant, outcome)
-               SELECT $1, request_id, unit, variant, outcome FROM given
-               ON CONFLICT (test_id, request_id) DO UPDATE SET outcome = excluded.outcome
-                  WHERE o.outcome IS NULL AND excluded.outcome IS NOT NULL
+               INSERT INTO ab_observations AS o (test_id, request_id, unit, variant, outcome, metrics, covariate)
+               SELECT $1, request_id, unit, variant, outcome, metrics, covariate FROM given
+               ON CONFLICT (test_id, request_id) DO UPDATE
+                  SET outcome = coalesce(o.outcome, excluded.outcome),
+                      metrics = excluded.metrics || o.metrics,
+                      covariate = coalesce(o.covariate, excluded.covariate)
+                  WHERE (o.outcome IS NULL AND excluded.outcome IS NOT NULL
+                         OR o.covariate IS NULL AND excluded.covariate IS NOT NULL
+                         OR excluded.metrics || o.metrics <> o.metrics)
                     AND (o.unit, o.variant) IS NOT DISTINCT FROM (excluded.unit, excluded.variant)
                RETURNING (xmax = 0) AS is_new
            )
@@ -50,6 +63,8 @@ pub async fn keep(conn: &mut PgConnection, test_id: Uuid, rows: &NewRows) -> Res
         &rows.units as &[Option<String>],
         &rows.variants,
         &rows.outcomes as &[Option<f64>],
+        &rows.metrics,
+        &rows.covariates as &[Option<f64>],
     )
     .fetch_one(conn)
     .await?;
@@ -67,7 +82,7 @@ pub async fn known(
 ) -> Result<Vec<Observation>, sqlx::Error> {
     sqlx::query_as!(
         Observation,
-        "SELECT request_id, unit, variant, outcome FROM ab_observations WHERE test_id = $1 AND request_id = ANY($2)",
+        "SELECT request_id, unit, variant, outcome, metrics, covariate FROM ab_observations WHERE test_id = $1 AND request_id = ANY($2)",
         test_id,
         request_ids
     )
@@ -82,7 +97,7 @@ pub async fn known(
 pub async fn all(conn: &mut PgConnection, test_id: Uuid) -> Result<Vec<Observation>, sqlx::Error> {
     sqlx::query_as!(
         Observation,
-        "SELECT request_id, unit, variant, outcome FROM ab_observations WHERE test_id = $1 ORDER BY request_id",
+        "SELECT request_id, unit, variant, outcome, metrics, covariate FROM ab_observations WHERE test_id = $1 ORDER BY request_id",
         test_id
     )
     .fetch_all(conn)

@@ -201,6 +201,10 @@ pub async fn result(conn: &mut PgConnection, test_id: Uuid, look: i32) -> Result
 pub struct Spent {
     /// Its number.
     pub look: i32,
+    /// Rows of A.
+    pub n_a: i64,
+    /// Rows of B.
+    pub n_b: i64,
     /// Everything about it.
     pub details: Value,
 }
@@ -213,7 +217,7 @@ pub struct Spent {
 pub async fn spent(conn: &mut PgConnection, test_id: Uuid) -> Result<Vec<Spent>, sqlx::Error> {
     sqlx::query_as!(
         Spent,
-        "SELECT look, details FROM model_ab_test_results
+        "SELECT look, n_a, n_b, details FROM model_ab_test_results
           WHERE test_id = $1 AND jsonb_typeof(details -> 'level') = 'number' ORDER BY look",
         test_id
     )
@@ -228,7 +232,7 @@ pub async fn spent(conn: &mut PgConnection, test_id: Uuid) -> Result<Vec<Spent>,
 pub async fn latest(conn: &mut PgConnection, test_id: Uuid) -> Result<Option<Spent>, sqlx::Error> {
     sqlx::query_as!(
         Spent,
-        "SELECT look, details FROM model_ab_test_results
+        "SELECT look, n_a, n_b, details FROM model_ab_test_results
           WHERE test_id = $1 AND NOT coalesce((details ->> 'by_hand')::boolean, false) ORDER BY look DESC LIMIT 1",
         test_id
     )

@@ -1,12 +1,16 @@
-//! The two arms of an A/B test from one dataset: a value per row, by the variant that served it.
+//! The two arms of an A/B test from one dataset: the values of every row, by the variant that served it, or of both models where they
+//! answered the same rows.
 
-use crate::ab;
 use crate::dataset::{self, AlignedColumn, Dataset, Table};
-use crate::metrics::{self, Column, Rows, Task};
-use crate::registry::ab_tests::records::{Records, key};
+use crate::metrics;
+use crate::registry::ab_tests::records::{Account, Collected, Columns, Records, key};
+
+mod values;
+
+use values::{labels, numbers, text, values};
 
 /// One arm.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Arm {
     /// Value of the variant column, as text.
     pub variant: String,
@@ -16,8 +20,8 @@ pub struct Arm {
     pub prediction: Option<String>,
 }
 
-/// What is compared.
-#[derive(Debug, Clone)]
+/// What is read of every row.
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// Column that says which arm served a row.
     pub variant_column: String,
@@ -25,15 +29,19 @@ pub struct Plan {
     pub control: Arm,
     /// The treatment.
     pub treatment: Arm,
-    /// The value of a row.
-    pub measure: Measure,
+    /// The values of a row: of the metric that decides, then of every side metric.
+    pub measures: Vec<Measure>,
+    /// Column with what was known before the test.
+    pub covariate: Option<String>,
+    /// Whether both models answered every row: each measure has two values then.
+    pub same_rows: bool,
 }
 
-/// The value of a row.
+/// A value of a row.
 #[derive(Debug, Clone)]
 pub enum Measure {
-    /// The number in a column.
-    Outcome(String),
+    /// The number in a column: for rows of the control, and of the treatment.
+    Outcome([String; 2]),
     /// A loss of the arm's prediction against the label.
     Loss {
         /// `brier`, `log_loss`, `accuracy`, `absolute_error` or `squared_error`.
@@ -41,15 +49,11 @@ pub enum Measure {
         /// Column of the truth.
         label: String,
     },
-}
-
-/// Both arms, and what did not go into them.
-#[derive(Debug, Clone)]
-pub struct Arms {
-    /// The control and the treatment; rows without a value (no label yet, no outcome) are counted as dropped.
-    pub arms: ab::Arms,
-    /// Rows of neither variant.
-    pub unknown: u64,
+    /// The scores of both models beside the label, in the same rows.
+    Score {
+        /// Column of the truth: 0 or 1.
+        label: String,
+    },
 }
 
 /// What can go wrong.
@@ -66,6 +70,14 @@ pub enum Error {
     NotANumber {
         /// The column.
         column: String,
+    },
+    /// A label that is neither 0 nor 1.
+    #[error("column `{column}` holds {value}, and labels that scores are compared by are 0 or 1")]
+    NotALabel {
+        /// The column.
+        column: String,
+        /// The value.
+        value: f64,
     },
     /// The metric needs a column that the arm does not name.
     #[error("metric `{metric}` of variant `{variant}` needs its {needed} column")]
@@ -95,16 +107,29 @@ pub struct Keys {
     pub arm: Option<bool>,
 }
 
-/// Reads both arms.
+/// Reads both arms at once; rows without a request stay as they come, which no keys need sorting for.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn read(data: &Dataset, plan: &Plan) -> Result<Arms, Error> {
-    let (table, wanted) = columns(data, plan, &Keys::default()).await?;
-    let plan = plan.clone();
+pub async fn read(data: &Dataset, plan: &Plan, keys: &Keys) -> Result<Collected, Error> {
+    if keys.unit.is_some() || keys.request.is_some() {
+        return Ok(read_records(data, plan, keys).await?.collect());
+    }
+    let (table, wanted) = columns(data, plan, keys).await?;
+    let (plan, keys) = (plan.clone(), keys.clone());
     super::busy(move || {
         let column = |name: &str| &table.columns[wanted.iter().position(|w| w == name).unwrap_or(0)];
-        arms(&plan, table.rows, &column)
+        let (of, unknown) = split(&plan, &keys, table.rows, &column);
+        let [a, b] = both(&plan, &of, &column)?;
+        let missing =
+            |arm: &Columns| arm.first().map_or(0, |values| values.iter().filter(|v| v.is_none()).count() as u64);
+        let account = Account {
+            rows: [&of[0], &of[1]].map(|rows| rows.len() as u64),
+            missing: [&a, &b].map(missing),
+            unknown_variants: unknown,
+            ..Account::default()
+        };
+        Ok(Collected { a, b, account })
     })
     .await
 }
@@ -126,19 +151,19 @@ pub async fn read_records(data: &Dataset, plan: &Plan, keys: &Keys) -> Result<Re
 /// The columns that are needed, and their names.
 async fn columns(data: &Dataset, plan: &Plan, keys: &Keys) -> Result<(Table, Vec<String>), Error> {
     let mut wanted: Vec<String> = Vec::new();
-    if keys.arm.is_none() {
+    if keys.arm.is_none() && !plan.same_rows {
         wanted.push(plan.variant_column.clone());
     }
-    wanted.extend(keys.unit.clone());
-    wanted.extend(keys.request.clone());
-    match &plan.measure {
-        Measure::Outcome(column) => wanted.push(column.clone()),
-        Measure::Loss { label, .. } => {
-            wanted.push(label.clone());
-            let of_arm = |is_b: bool| keys.arm.is_none_or(|arm| arm == is_b);
-            for (_, arm) in [(false, &plan.control), (true, &plan.treatment)].iter().filter(|(is_b, _)| of_arm(*is_b)) {
-                wanted.extend(arm.score.clone());
-                wanted.extend(arm.prediction.clone());
+    wanted.extend(keys.unit.iter().chain(&keys.request).chain(&plan.covariate).cloned());
+    let of_arm = |is_b: bool| keys.arm.is_none_or(|arm| arm == is_b);
+    let arms: Vec<_> =
+        [(false, &plan.control), (true, &plan.treatment)].into_iter().filter(|(b, _)| of_arm(*b)).collect();
+    for measure in &plan.measures {
+        match measure {
+            Measure::Outcome(columns) => wanted.extend(arms.iter().map(|(b, _)| columns[usize::from(*b)].clone())),
+            Measure::Loss { label, .. } | Measure::Score { label } => {
+                wanted.push(label.clone());
+                wanted.extend(arms.iter().flat_map(|(_, arm)| arm.score.iter().chain(&arm.prediction)).cloned());
             }
         }
     }
@@ -149,15 +174,16 @@ async fn columns(data: &Dataset, plan: &Plan, keys: &Keys) -> Result<(Table, Vec
     Ok((table, wanted))
 }
 
-fn records<'a>(
+/// The rows of each arm, and how many are of neither.
+fn split<'a>(
     plan: &Plan,
     keys: &Keys,
     rows: usize,
     column: &dyn Fn(&str) -> &'a AlignedColumn,
-) -> Result<Records, Error> {
-    let mut found = Records::default();
-    let mut of: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
+) -> ([Vec<usize>; 2], u64) {
+    let (mut of, mut unknown) = ([Vec::new(), Vec::new()], 0);
     match keys.arm {
+        _ if plan.same_rows => of[0].extend(0..rows),
         Some(is_b) => of[usize::from(is_b)].extend(0..rows),
         None => {
             let variants = column(&plan.variant_column);
@@ -165,114 +191,74 @@ fn records<'a>(
                 match text(variants, row) {
                     Some(v) if v == plan.control.variant => of[0].push(row),
                     Some(v) if v == plan.treatment.variant => of[1].push(row),
-                    _ => found.unknown += 1,
+                    _ => unknown += 1,
                 }
             }
         }
     }
+    (of, unknown)
+}
+
+fn records<'a>(
+    plan: &Plan,
+    keys: &Keys,
+    rows: usize,
+    column: &dyn Fn(&str) -> &'a AlignedColumn,
+) -> Result<Records, Error> {
+    let mut found = Records::default();
+    let (of, unknown) = split(plan, keys, rows, column);
+    found.unknown = unknown;
     let id = |name: &Option<String>, row: usize| {
         name.as_deref().and_then(|name| text(column(name), row)).map(|text| key(&text))
     };
-    for (is_b, arm) in [(false, &plan.control), (true, &plan.treatment)] {
-        let rows = &of[usize::from(is_b)];
-        if rows.is_empty() {
-            continue;
-        }
-        for (row, value) in rows.iter().zip(values(plan, arm, rows, column)?) {
+    let mut values = Vec::new();
+    for (rows, (is_b, columns)) in of.iter().zip([false, true].into_iter().zip(both(plan, &of, column)?)) {
+        for (at, row) in rows.iter().enumerate() {
             let unit = id(&keys.unit, *row);
             if keys.unit.is_some() && unit.is_none() {
                 found.without_unit += 1;
                 continue;
             }
-            found.push(is_b, id(&keys.request, *row), unit, value);
+            values.clear();
+            values.extend(columns.iter().map(|column| column[at]));
+            found.push(is_b, id(&keys.request, *row), unit, &values);
         }
     }
     Ok(found)
 }
 
-fn arms<'a>(plan: &Plan, rows: usize, column: &dyn Fn(&str) -> &'a AlignedColumn) -> Result<Arms, Error> {
-    let variants = column(&plan.variant_column);
-    let (mut of_a, mut of_b, mut unknown) = (Vec::new(), Vec::new(), 0);
-    for row in 0..rows {
-        match text(variants, row) {
-            Some(v) if v == plan.control.variant => of_a.push(row),
-            Some(v) if v == plan.treatment.variant => of_b.push(row),
-            _ => unknown += 1,
-        }
-    }
-    let a = values(plan, &plan.control, &of_a, column)?;
-    let b = values(plan, &plan.treatment, &of_b, column)?;
-    Ok(Arms { arms: ab::Arms::of_rows(&a, &b), unknown })
-}
-
-fn values<'a>(
+/// The values of both arms, in the order in which [`Observed`](crate::registry::ab_tests::Observed) takes them.
+fn both<'a>(
     plan: &Plan,
-    arm: &Arm,
-    rows: &[usize],
+    of: &[Vec<usize>; 2],
     column: &dyn Fn(&str) -> &'a AlignedColumn,
-) -> Result<Vec<Option<f64>>, Error> {
-    let (metric, label) = match &plan.measure {
-        Measure::Outcome(name) => return numbers(name, column(name), rows),
-        Measure::Loss { metric, label } => (metric, label),
-    };
-    let loss = metrics::row_loss(metric).ok_or_else(|| Error::NoRowValue(metric.clone()))?;
-    let missing = |needed| Error::MissingColumn { metric: metric.clone(), variant: arm.variant.clone(), needed };
-    let label = Part::of(column(label), rows);
-    let prediction = arm.prediction.as_ref().map(|name| Part::of(column(name), rows));
-    let score = arm.score.as_ref().map(|name| numbers(name, column(name), rows)).transpose()?;
-    let kept = match loss.task() {
-        Task::Classification => {
-            if prediction.is_none() && score.is_none() {
-                return Err(missing("score"));
+) -> Result<[Columns; 2], Error> {
+    let arms = [&plan.control, &plan.treatment];
+    let mut found = [Columns::new(), Columns::new()];
+    for (at, measure) in plan.measures.iter().enumerate() {
+        if plan.same_rows {
+            if let Measure::Score { label } = measure {
+                found[0].push(labels(label, column(label), &of[0])?);
             }
-            Rows::classification(label.column(), prediction.as_ref().map(Part::column), score.as_deref(), None)?
+            for (side, arm) in arms.iter().enumerate() {
+                found[0].push(values(measure, arm, side, &of[0], column)?);
+            }
+        } else {
+            for side in [0, 1] {
+                // An arm without rows may lack its columns, too: another input holds them.
+                let of_side = match of[side].is_empty() {
+                    true => Vec::new(),
+                    false => values(measure, arms[side], side, &of[side], column)?,
+                };
+                found[side].push(of_side);
+            }
         }
-        Task::Regression => {
-            let prediction = prediction.ok_or_else(|| missing("prediction"))?;
-            Rows::regression(label.column(), prediction.column())?
-        }
-    };
-    metrics::per_row_loss(metric, &kept).ok_or_else(|| missing("score (a probability)"))
-}
-
-/// The rows of one arm of a column.
-enum Part {
-    Numbers(Vec<Option<f64>>),
-    Text(Vec<Option<String>>),
-}
-
-impl Part {
-    fn of(column: &AlignedColumn, rows: &[usize]) -> Self {
-        match column {
-            AlignedColumn::Numbers(values) => Self::Numbers(rows.iter().map(|&row| values[row]).collect()),
-            AlignedColumn::Text(values) => {
-                Self::Text(rows.iter().map(|&row| values[row].as_deref().map(str::to_owned)).collect())
+        if let (0, Some(name)) = (at, &plan.covariate) {
+            for side in [0, 1] {
+                let of_side = if of[side].is_empty() { Vec::new() } else { numbers(name, column(name), &of[side])? };
+                found[side].push(of_side);
             }
         }
     }
-
-    fn column(&self) -> Column<'_> {
-        match self {
-            Self::Numbers(values) => Column::Numbers(values),
-            Self::Text(values) => Column::Text(values),
-        }
-    }
-}
-
-fn numbers(name: &str, column: &AlignedColumn, rows: &[usize]) -> Result<Vec<Option<f64>>, Error> {
-    match Part::of(column, rows) {
-        Part::Numbers(values) => Ok(values),
-        // Outcomes such as "converted: true" are counted as 1 and 0.
-        Part::Text(values) if values.iter().flatten().all(|v| v == "true" || v == "false") => {
-            Ok(values.into_iter().map(|v| v.map(|v| f64::from(u8::from(v == "true")))).collect())
-        }
-        Part::Text(_) => Err(Error::NotANumber { column: name.to_owned() }),
-    }
-}
-
-fn text(column: &AlignedColumn, row: usize) -> Option<std::borrow::Cow<'_, str>> {
-    match column {
-        AlignedColumn::Numbers(values) => values[row].map(|v| v.to_string().into()),
-        AlignedColumn::Text(values) => values[row].as_deref().map(Into::into),
-    }
+    Ok(found)
 }

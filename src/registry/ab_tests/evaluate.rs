@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::Setup;
-use super::judge::{Judged, Observed, Question};
-use super::results::ArmResults;
+use super::super::validation::FieldProblem;
+use super::judge::{Judged, Question, past};
+use super::posted::PostedResults;
 use super::rules::Rules;
 use super::{Error, ResultRow, TestRow, changed, in_state, observations, told};
 use crate::db::ab_tests::{self, LookRow, exposures, register};
@@ -16,8 +17,8 @@ use crate::notify::FindingStatus;
 /// What a look is taken on: each arm's results in full (every look is over all results so far), or everything that was kept.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Evidence {
-    /// These results of A and of B.
-    Posted(ArmResults, ArmResults),
+    /// These results.
+    Posted(PostedResults),
     /// The rows that were posted so far.
     Kept,
 }
@@ -39,18 +40,23 @@ pub async fn evaluate(
     let test = in_state(conn, id, &["running"], "evaluated").await?;
     let rules = Rules::of(&test);
     let mut question = match evidence {
-        Evidence::Kept => {
-            let rows = observations::records(conn, id).await?;
-            Question::of_rows(&rules, rows.collect())
+        Evidence::Kept if rules.same_rows => {
+            let detail = format!(
+                "`{}` compares both models on the same rows, and rows that are kept are of one arm each: post both models' results",
+                rules.statistical_test
+            );
+            return Err(Error::Invalid(vec![FieldProblem { item: 0, pointer: String::new(), detail }]));
         }
-        Evidence::Posted(a, b) => Question {
-            observed: observed(a, b),
-            account: None,
-            assigned: assigned(conn, id).await?,
-            ..Question::of_rows(&rules, Default::default())
-        },
+        Evidence::Kept => Question::of_rows(&rules, observations::records(conn, id, &rules).await?.collect()),
+        Evidence::Posted(results) => {
+            let (observed, beside) = results.observed(&rules)?;
+            // Where both models answered every row, nobody was assigned to one of them.
+            let assigned = if rules.same_rows { None } else { assigned(conn, id).await? };
+            Question { assigned, ..Question::of(&rules, observed, beside) }
+        }
     };
-    question.spent = u32::try_from(register::spent(conn, id).await?.len()).unwrap_or(u32::MAX);
+    question.past = register::spent(conn, id).await?.iter().map(past).collect();
+    question.below_min_duration = below_min_duration(conn, &rules, &test).await?;
     question.is_final = is_final;
     let judged = question.judge()?;
     let row = LookRow { look: test.looks + 1, ..judged.row(reason(&judged, &test)) };
@@ -81,11 +87,11 @@ pub async fn evaluate(
     Ok(result)
 }
 
-fn observed(a: &ArmResults, b: &ArmResults) -> Observed {
-    match (a, b) {
-        (ArmResults::Values(a), ArmResults::Values(b)) => Observed::Values { a: a.clone(), b: b.clone() },
-        _ => Observed::Moments(a.moments(), b.moments()),
-    }
+/// Whether the test has not yet run as long as was agreed.
+async fn below_min_duration(conn: &mut PgConnection, rules: &Rules, test: &TestRow) -> Result<bool, Error> {
+    let Some((started, seconds)) = test.started_at.zip(rules.min_duration_seconds) else { return Ok(false) };
+    let elapsed = register::now(conn).await? - started;
+    Ok(elapsed.num_seconds() < seconds)
 }
 
 /// The units that were assigned, if any were: results without rows do not say whose they are.
@@ -97,43 +103,32 @@ async fn assigned(conn: &mut PgConnection, id: Uuid) -> Result<Option<[u64; 2]>,
 /// Why, and what is left of the plan after this look.
 fn reason(judged: &Judged, test: &TestRow) -> String {
     let (evaluation, looks) = (&judged.evaluation, judged.looks);
-    let planned = looks.planned.unwrap_or(1);
-    let look = looks.look;
+    let sentence = evaluation.sentence();
     if evaluation.reason == "unplanned_look" {
         let numbers =
             format!("p is {} with {} rows of A and {} of B", evaluation.p_in_words(), evaluation.n_a, evaluation.n_b);
-        let used =
-            if planned == 1 { "The planned look is".to_owned() } else { format!("All {planned} planned looks are") };
-        return match (looks.is_final, &test.decision) {
-            (false, _) => format!(
-                "{used} used up, so this one decides nothing ({numbers}): no planned look is left; post the last one with \
-                 is_final to end the test."
-            ),
-            (true, Some(decision)) => {
-                format!(
-                    "{used} used up, so this one decides nothing ({numbers}): the test ends with {decision}, which stands."
-                )
-            }
-            (true, None) => {
-                format!("{used} used up, so this one decides nothing ({numbers}): the test ends without a decision.")
-            }
+        let used = match looks.planned {
+            Some(planned) if planned > 1 => format!("All {planned} planned looks are"),
+            _ => "The planned look is".to_owned(),
         };
+        let end = match (looks.is_final, &test.decision) {
+            (false, _) => "no planned look is left; conclude the test".to_owned(),
+            (true, Some(decision)) => format!("the test ends with {decision}, which stands"),
+            (true, None) => "the test ends without a decision".to_owned(),
+        };
+        return format!("{used} used up, so this one decides nothing ({numbers}): {end}.");
     }
-    let sentence = evaluation.sentence();
-    match (looks.is_final, evaluation.reason) {
-        (true, _) => sentence,
+    let look = looks.look;
+    match looks.planned {
+        _ if looks.is_final => sentence,
         // Valid at every look: there is no plan that could be used up.
-        _ if looks.planned.is_none() => sentence,
-        (false, "below_min_samples") => {
-            format!("{sentence} Such an early look uses nothing up: look {look} of {planned} is still to come.")
-        }
-        (false, _) if judged.is_invalid() => {
+        None => sentence,
+        Some(planned) if look > planned => sentence,
+        Some(planned) if evaluation.level.is_none() => {
             format!("{sentence} Such a look uses nothing up: look {look} of {planned} is still to come.")
         }
-        (false, _) if look < planned => format!("{sentence} This is look {look} of {planned}."),
-        (false, _) => format!(
-            "{sentence} This is look {look} of {planned}: no planned look is left; post the last one with is_final to end \
-             the test."
-        ),
+        Some(planned) if look < planned => format!("{sentence} This is look {look} of {planned}."),
+        Some(1) => format!("{sentence} This was the planned look: conclude the test."),
+        Some(planned) => format!("{sentence} This was the last of {planned} planned looks: conclude the test."),
     }
 }

@@ -4,25 +4,16 @@ use serde_json::{Value, json};
 
 use super::super::validation::FieldProblem;
 use super::Error;
+use super::observed::Observed;
 use super::records::{Account, Collected};
 use super::rules::Rules;
-use crate::ab::{self, Arms, Circumstances, Decision, Evaluation, Looks, Monitoring, ThresholdMode};
+use super::side_metric::SideMetric;
+use crate::ab::{
+    self, Adjustment, Circumstances, Decision, Evaluation, Hypothesis, Looks, Monitoring, PastLook, SampleRatioPolicy,
+    ThresholdMode,
+};
 use crate::db::ab_tests::LookRow;
-use crate::stats::Moments;
-
-/// What was observed of both arms.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Observed {
-    /// Values, none where an outcome is missing.
-    Values {
-        /// Of A.
-        a: Vec<Option<f64>>,
-        /// Of B.
-        b: Vec<Option<f64>>,
-    },
-    /// Sufficient statistics of A and of B.
-    Moments(Moments, Moments),
-}
+use crate::db::ab_tests::register::Spent;
 
 /// What a look is about.
 #[derive(Debug, Clone)]
@@ -31,14 +22,18 @@ pub struct Question<'a> {
     pub rules: &'a Rules,
     /// Both arms.
     pub observed: Observed,
+    /// Both arms of each side metric, in the order of [`Rules::side_names`].
+    pub beside: Vec<Observed>,
     /// What became of the rows, where there were rows.
     pub account: Option<Account>,
     /// Units that were assigned to A and to B, where the rows do not say it.
     pub assigned: Option<[u64; 2]>,
-    /// Looks that have used something of the plan up.
-    pub spent: u32,
-    /// Shares of the planned time at the looks that used something up, and at this one; none where no horizon is known.
-    pub fractions: Option<Vec<f64>>,
+    /// Looks that have used something of the plan up, oldest first.
+    pub past: Vec<PastLook>,
+    /// Share of the planned time at this look; none where no horizon is known.
+    pub share: Option<f64>,
+    /// Whether the test has not yet run as long as agreed.
+    pub below_min_duration: bool,
     /// Whether this is the last look.
     pub is_final: bool,
     /// Whether somebody asks for it beside the plan: it decides nothing and uses nothing up.
@@ -60,58 +55,113 @@ impl<'a> Question<'a> {
     /// About collected rows.
     #[must_use]
     pub fn of_rows(rules: &'a Rules, collected: Collected) -> Self {
-        let Collected { a, b, account } = collected;
-        let observed = Observed::Values { a, b };
+        let (observed, beside, account) = Observed::of_rows(rules, collected);
+        Self { account: Some(account), ..Self::of(rules, observed, beside) }
+    }
+
+    /// About results without rows.
+    #[must_use]
+    pub fn of(rules: &'a Rules, observed: Observed, beside: Vec<Observed>) -> Self {
         Self {
             rules,
             observed,
-            account: Some(account),
+            beside,
+            account: None,
             assigned: None,
-            spent: 0,
-            fractions: None,
+            past: Vec::new(),
+            share: None,
+            below_min_duration: false,
             is_final: false,
             is_glance: false,
         }
     }
 
-    /// Judges.
+    /// The numbers and what follows from them, for a test that may go on after its last look.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a statistical test that this program does not know.
-    pub fn judge(self) -> Result<Judged, Error> {
+    /// [`Error::Invalid`] for a statistical test that this program does not know, and for rows that do not fit it.
+    pub fn evaluate(&self) -> Result<(Evaluation, Looks, Option<Adjustment>), Error> {
         let rules = self.rules;
         let plan = plan(rules)?;
         let looks = match self.is_glance {
             true => Looks::GLANCE,
             false => {
-                Looks { look: self.spent.saturating_add(1), planned: rules.planned_looks, is_final: self.is_final }
+                let spent = u32::try_from(self.past.len()).unwrap_or(u32::MAX);
+                Looks { look: spent.saturating_add(1), planned: rules.planned_looks, is_final: self.is_final }
             }
         };
-        let arms = match self.observed {
-            Observed::Values { a, b } => Arms::of_rows(&a, &b),
-            Observed::Moments(a, b) => Arms::of_moments(a, b),
+        let (arms, adjustment) = self.observed.arms()?;
+        let mut beside = Vec::with_capacity(self.beside.len());
+        for observed in &self.beside {
+            beside.push(observed.arms()?.0);
+        }
+        let mut beside = beside.into_iter();
+        let guardrails: Vec<_> = rules.guardrails.iter().map(SideMetric::guardrail).zip(beside.by_ref()).collect();
+        let secondary: Vec<_> = rules.secondary_metrics.iter().map(SideMetric::secondary).zip(beside).collect();
+        let circumstances = Circumstances {
+            past: if self.is_glance { &[] } else { &self.past },
+            // Spending by the time that has passed keeps the level however looks are spaced, and the last one gets all that is left.
+            share: self.share.filter(|_| !self.is_glance),
+            assigned: self.assigned.filter(|assigned| speaks_for(*assigned, &arms, rules)),
+            below_min_duration: self.below_min_duration,
+            guardrails: &guardrails,
+            secondary: &secondary,
+            level: None,
         };
-        let unknown = self.account.as_ref().map_or(0, |account| account.unknown_variants);
-        // Spending by the time that has passed keeps the level however looks are spaced, and the last one gets all that is left.
-        let fractions = self.fractions.as_deref().filter(|_| !self.is_glance && looks.may_decide());
-        let circumstances = Circumstances { assigned: self.assigned, fractions, ..Circumstances::default() };
         let evaluation = ab::evaluate_under(&plan, &arms, looks, &circumstances);
+        let unknown = self.account.as_ref().map_or(0, |account| account.unknown_variants);
         let mut evaluation = evaluation.with_unknown_variants(unknown);
+        evaluation.warnings.extend(self.account.iter().flat_map(Account::warnings));
+        evaluation.warnings.extend(covariate_warning(rules, adjustment));
+        Ok((evaluation, looks, adjustment))
+    }
+
+    /// Judges.
+    ///
+    /// # Errors
+    /// See [`Self::evaluate`].
+    pub fn judge(self) -> Result<Judged, Error> {
+        let (mut evaluation, looks, adjustment) = self.evaluate()?;
         if looks.is_final {
             evaluation = evaluation.at_the_end();
         }
-        if let Some(account) = &self.account {
-            evaluation.warnings.extend(account.warnings());
-        }
         let mut details = details(&evaluation, looks, self.account.as_ref(), self.assigned, self.is_glance);
-        if let Some(now) = fractions.and_then(<[f64]>::last) {
-            details["information"] = json!(now);
+        if let Some(adjustment) = adjustment {
+            details["covariate"] = json!(adjustment);
         }
         Ok(Judged { evaluation, looks, details })
     }
 }
 
-fn plan(rules: &Rules) -> Result<ab::Plan, Error> {
+/// What a look that is kept used of the plan; looks from before shares were kept by that name have the time that had passed.
+#[must_use]
+pub fn past(spent: &Spent) -> PastLook {
+    let rows = [spent.n_a, spent.n_b].map(|n| u64::try_from(n).unwrap_or(0));
+    PastLook { share: spent.details["share"].as_f64().or(spent.details["information"].as_f64()), rows }
+}
+
+/// Whether the assignment says how the rows should be split. A few assigned units beside many rows say nothing of those rows; units that
+/// are out of balance themselves always do.
+fn speaks_for(assigned: [u64; 2], arms: &ab::Arms, rules: &Rules) -> bool {
+    let rows: u64 = [arms.a(), arms.b()].iter().map(|arm| arm.n() + arm.dropped()).sum();
+    let split = [1.0 - rules.traffic_split, rules.traffic_split];
+    assigned.iter().sum::<u64>() >= rows || ab::sample_ratio(&assigned, &split).is_some_and(|ratio| ratio.mismatch)
+}
+
+fn covariate_warning(rules: &Rules, adjustment: Option<Adjustment>) -> Option<String> {
+    let name = rules.covariate.as_deref()?;
+    let Some(adjustment) = adjustment else {
+        return Some(format!("`{name}` does not vary or is missing, so outcomes are not adjusted by it"));
+    };
+    let [a, b] = adjustment.without_covariate;
+    (a + b > 0).then(|| format!("{a} rows of A and {b} of B have no `{name}` and count as they are"))
+}
+
+/// The plan as the mathematics takes it.
+///
+/// # Errors
+/// [`Error::Invalid`] for a statistical test that this program does not know.
+pub fn plan(rules: &Rules) -> Result<ab::Plan, Error> {
     let name = &rules.statistical_test;
     let test = ab::test(name).ok_or_else(|| {
         let detail = format!("this program has no statistical test `{name}`");
@@ -128,6 +178,15 @@ fn plan(rules: &Rules) -> Result<ab::Plan, Error> {
             "superiority" => ThresholdMode::Superiority,
             _ => ThresholdMode::Point,
         },
+        sample_ratio_policy: match rules.sample_ratio_policy.as_str() {
+            "warn" => SampleRatioPolicy::Warn,
+            _ => SampleRatioPolicy::Block,
+        },
+        hypothesis: match (rules.hypothesis.as_str(), rules.margin) {
+            ("non_inferiority", Some(margin)) => Hypothesis::NonInferiority(margin),
+            ("equivalence", Some(margin)) => Hypothesis::Equivalence(margin),
+            _ => Hypothesis::Superiority,
+        },
         monitoring: match rules.monitoring.as_str() {
             "group_sequential" => Monitoring::GroupSequential,
             "always_valid" => Monitoring::AlwaysValid,
@@ -142,31 +201,6 @@ fn plan(rules: &Rules) -> Result<ab::Plan, Error> {
 /// What tests that resample start from: the first digits of the test's own seed, so a look can be repeated.
 fn resampling_seed(seed: &str) -> u64 {
     seed.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
-}
-
-impl Account {
-    /// What people should know of the rows.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.duplicates > 0 {
-            warnings.push(format!("{} rows repeat a request and were counted once", self.duplicates));
-        }
-        if self.conflicting > 0 {
-            warnings.push(format!("{} of them say something else than the row that counts", self.conflicting));
-        }
-        if self.without_unit > 0 {
-            warnings.push(format!("{} rows have no unit and were left out", self.without_unit));
-        }
-        if self.in_both > 0 {
-            warnings.push(format!(
-                "{} units ({:.2} %) were seen in both arms and count in neither",
-                self.in_both,
-                100.0 * self.share_in_both
-            ));
-        }
-        warnings
-    }
 }
 
 fn details(

@@ -8,19 +8,28 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::super::Setup;
-use super::super::validation::{FieldProblem, checks_of_metric_name, known_version};
+use super::super::validation::{FieldProblem, known_version};
+use super::side_metric::{SideMetric, lower_is_better_by_name};
 use super::{Error, Rules, TestRow, changed};
 use crate::ab;
 use crate::db::ab_tests::register;
 use crate::db::audit::Actor;
 use crate::db::models;
-use crate::metrics;
 
-/// A test to create; the fields and defaults are the specification's.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+mod checks;
+
+/// A test to create; the fields and defaults are the specification's, and what a statistician asks besides.
+#[derive(Debug, Clone, PartialEq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TestRequest, example = json!({
+    "test_name": "biodiversity_v2_vs_v1",
+    "model_a_name": "biodiversity_ensemble", "model_a_version": "0.1.0",
+    "model_b_name": "biodiversity_ensemble", "model_b_version": "0.2.0",
+    "success_metric": "accuracy", "traffic_split": 0.5, "min_samples": 100, "success_threshold": 0.02,
+    "statistical_test": "t_test", "significance_level": 0.05, "created_by": "ml_engineer"
+}))]
 pub struct NewTest {
-    /// Unique for ever.
+    /// Its name; used once and never again.
     pub test_name: String,
     /// The control.
     pub model_a_name: String,
@@ -30,38 +39,79 @@ pub struct NewTest {
     pub model_b_name: String,
     /// Its version.
     pub model_b_version: String,
-    /// The metric that decides; the results that are posted are values of it.
+    /// What is compared; the results that are posted are values of it.
     pub success_metric: String,
-    /// Whether a smaller value is better; by default what the metric's name says (`mae` is, `accuracy` is not).
+    /// Whether less of it is better; by default what the metric's name says (`mae`: yes, `accuracy`: no). For a metric that this program does
+    /// not know more is taken to be better, and the plan says that it was assumed.
     #[serde(default)]
     pub lower_is_better: Option<bool>,
-    /// Share of the traffic that B should see.
+    /// Share of the traffic that goes to model B.
     #[serde(default = "half")]
+    #[schema(default = 0.5, exclusive_minimum = 0.0, exclusive_maximum = 1.0)]
     pub traffic_split: f64,
-    /// Rows that each arm needs before anything is decided.
+    /// Samples of each model before anything is decided.
     #[serde(default = "hundred")]
+    #[schema(default = 100, minimum = 2)]
     pub min_samples: i64,
-    /// Relative improvement that B must show, as a fraction.
+    /// Improvement that is required, as a share: 0.02 is 2 %.
     #[serde(default = "two_percent")]
+    #[schema(default = 0.02, minimum = 0.0)]
     pub success_threshold: f64,
-    /// The statistical test.
+    /// The statistical test. Those that compare two models on the same rows (`paired_t_test`, `wilcoxon_signed_rank`, `mcnemar`,
+    /// `delong`) take posted results only, in the same order for both.
     #[serde(default = "t_test")]
+    #[schema(default = "t_test")]
     pub statistical_test: String,
-    /// Chance of a false positive over all planned looks.
+    /// The chance of a false alarm that is accepted, over all planned looks.
     #[serde(default = "five_percent")]
+    #[schema(default = 0.05, exclusive_minimum = 0.0, exclusive_maximum = 1.0)]
     pub significance_level: f64,
-    /// Evaluations that may decide; they share the significance level.
+    /// How many evaluations may decide; they share the significance level.
     #[serde(default = "one")]
+    #[schema(default = 1, minimum = 1)]
     pub planned_looks: u32,
-    /// What makes repeated looks honest: `auto`, `group_sequential`, `always_valid` or `horizon`.
+    /// What makes repeated looks honest: `auto` (planned looks share the level), `group_sequential`, `always_valid` (a confidence
+    /// sequence: any number of looks, none planned) or `horizon` (only the last planned look decides).
     #[serde(default = "auto")]
+    #[schema(default = "auto")]
     pub monitoring: String,
     /// What must reach the threshold: `point` (the improvement) or `superiority` (the lower end of its interval).
     #[serde(default = "point")]
+    #[schema(default = "point")]
     pub threshold_mode: String,
+    /// What the test is to show: `superiority` (B is better), `non_inferiority` (B is worse by less than `margin`) or `equivalence` (B
+    /// differs by less than `margin` either way).
+    #[serde(default = "superiority")]
+    #[schema(default = "superiority")]
+    pub hypothesis: String,
+    /// The margin of `non_inferiority` and `equivalence`, as a share of A: 0.01 is 1 %.
+    #[serde(default)]
+    #[schema(exclusive_minimum = 0.0, exclusive_maximum = 1.0)]
+    pub margin: Option<f64>,
+    /// How long the test runs at least before anything is decided, in seconds.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub min_duration_seconds: Option<i64>,
+    /// What a split of rows does that is not the promised one: `block` the test, or `warn`.
+    #[serde(default = "block")]
+    #[schema(default = "block")]
+    pub sample_ratio_policy: String,
+    /// Metrics that B must not hurt, judged at every look: where one fails, people decide (`REVIEW`).
+    #[serde(default)]
+    pub guardrails: Vec<SideMetric>,
+    /// Metrics that are reported beside, adjusted for each other (Holm). They decide nothing.
+    #[serde(default)]
+    pub secondary_metrics: Vec<SideMetric>,
+    /// What is known of every row from before the test, such as `spend_before`: rows are posted with it, and it takes noise out of the
+    /// outcome (CUPED).
+    #[serde(default)]
+    pub covariate: Option<String>,
     /// Channels that hear of its decision and its end, beside those that hear of everything in the registry.
     #[serde(default)]
     pub notify: Vec<String>,
+    /// Who creates it; the caller when it is left out, and nobody else unless the API is open.
+    #[serde(default)]
+    pub created_by: Option<String>,
 }
 
 fn half() -> f64 {
@@ -88,6 +138,12 @@ fn auto() -> String {
 fn point() -> String {
     "point".to_owned()
 }
+fn superiority() -> String {
+    "superiority".to_owned()
+}
+fn block() -> String {
+    "block".to_owned()
+}
 
 /// Creates a draft.
 ///
@@ -101,7 +157,7 @@ pub async fn create(
     actor: &Actor,
 ) -> Result<TestRow, Error> {
     let auto = auto.then_some(setup);
-    let mut problems = problems(new);
+    let mut problems = checks::problems(new);
     for (at, name) in new.notify.iter().enumerate() {
         if setup.channels.get(name).is_none() {
             let detail = setup.channels.unknown(name).to_string();
@@ -138,22 +194,32 @@ pub async fn create(
     }
     let [(_, _, version_a), (_, _, version_b)] = versions;
     if new.model_a_name == new.model_b_name && version_a == version_b {
-        return Err(Error::Invalid(vec![same_version(&version_a)]));
+        return Err(Error::Invalid(vec![checks::same_version(&version_a)]));
     }
     let mut seed = [0_u8; 16];
     OsRng
         .try_fill_bytes(&mut seed)
         .map_err(|error| Error::Database(sqlx::Error::Io(std::io::Error::other(error.to_string()))))?;
+    let direction = new.lower_is_better.or_else(|| lower_is_better_by_name(&new.success_metric));
     let rules = Rules {
         metric: new.success_metric.clone(),
-        lower_is_better: lower_is_better(new),
+        lower_is_better: direction.unwrap_or(false),
+        direction_is_assumed: direction.is_none(),
+        hypothesis: new.hypothesis.clone(),
+        margin: new.margin,
         statistical_test: new.statistical_test.clone(),
         significance_level: new.significance_level,
         min_samples: new.min_samples,
         success_threshold: new.success_threshold,
         traffic_split: new.traffic_split,
-        // Where looks are valid at any time there is nothing to plan.
-        planned_looks: (new.monitoring != "always_valid").then_some(new.planned_looks),
+        sample_ratio_policy: new.sample_ratio_policy.clone(),
+        min_duration_seconds: new.min_duration_seconds,
+        guardrails: new.guardrails.iter().map(SideMetric::resolved).collect(),
+        secondary_metrics: new.secondary_metrics.iter().map(SideMetric::resolved).collect(),
+        covariate: new.covariate.clone(),
+        same_rows: ab::test(&new.statistical_test).is_some_and(|test| !test.needs().is_met_by_separate_rows()),
+        // Where looks are valid at any time, or only the last one decides, there is nothing to plan.
+        planned_looks: (!matches!(new.monitoring.as_str(), "always_valid" | "horizon")).then_some(new.planned_looks),
         monitoring: new.monitoring.clone(),
         threshold_mode: new.threshold_mode.clone(),
         seed: hex::encode(seed),
@@ -174,79 +240,4 @@ pub async fn create(
 #[must_use]
 pub fn seed_of(test_name: &str) -> String {
     hex::encode(&Sha256::digest(format!("ab-test:{test_name}"))[..16])
-}
-
-fn lower_is_better(new: &NewTest) -> bool {
-    let by_name = || metrics::metric(&new.success_metric).and_then(|metric| metric.higher_is_better()) == Some(false);
-    new.lower_is_better.unwrap_or_else(by_name)
-}
-
-fn problems(new: &NewTest) -> Vec<FieldProblem> {
-    let mut problems = Vec::new();
-    let mut wrong = |pointer: &str, detail: String| {
-        problems.push(FieldProblem { item: 0, pointer: pointer.to_owned(), detail });
-    };
-    let name = &new.test_name;
-    if name.trim().is_empty() || name.len() > 200 || name.chars().any(char::is_control) {
-        wrong("/test_name", "a test's name has 1 to 200 bytes and no control characters".to_owned());
-    }
-    if let Some(problem) = checks_of_metric_name(&new.success_metric) {
-        wrong("/success_metric", problem);
-    }
-    let between = |value: f64| value > 0.0 && value < 1.0;
-    if !between(new.traffic_split) {
-        wrong(
-            "/traffic_split",
-            format!("must lie between 0 and 1, not {}: it is the share that B sees", new.traffic_split),
-        );
-    }
-    if !between(new.significance_level) {
-        wrong("/significance_level", format!("must lie between 0 and 1, not {}", new.significance_level));
-    }
-    if new.min_samples < 2 {
-        wrong("/min_samples", format!("must be 2 or more, not {}", new.min_samples));
-    }
-    if !(new.success_threshold >= 0.0 && new.success_threshold.is_finite()) {
-        wrong("/success_threshold", format!("must be 0 or more, not {}", new.success_threshold));
-    }
-    for (pointer, given, known) in [
-        ("/monitoring", &new.monitoring, &super::rules::MONITORING[..]),
-        ("/threshold_mode", &new.threshold_mode, &super::rules::THRESHOLD_MODES[..]),
-    ] {
-        if !known.contains(&given.as_str()) {
-            wrong(pointer, format!("there is no {given:?}; choose one of {}", known.join(", ")));
-        }
-    }
-    if !(1..=1000).contains(&new.planned_looks) {
-        wrong("/planned_looks", format!("must be 1 to 1000, not {}", new.planned_looks));
-    }
-    match ab::test(&new.statistical_test) {
-        None => {
-            let known: Vec<&str> = ab::ALL.iter().map(|test| test.name()).collect();
-            let likely = ab::likely_test(&new.statistical_test).map(|known| format!("; did you mean `{known}`?"));
-            let choice = likely.unwrap_or_else(|| format!("; choose one of {}", known.join(", ")));
-            wrong("/statistical_test", format!("there is no statistical test `{}`{choice}", new.statistical_test));
-        }
-        Some(test) if !test.needs().is_met_by_separate_rows() => wrong(
-            "/statistical_test",
-            format!(
-                "`{}` compares two models on the same rows, and the arms of a test have rows of their own",
-                test.name()
-            ),
-        ),
-        Some(_) => {}
-    }
-    let same = match (semver::Version::parse(&new.model_a_version), semver::Version::parse(&new.model_b_version)) {
-        (Ok(a), Ok(b)) => a.cmp_precedence(&b).is_eq(),
-        _ => new.model_a_version == new.model_b_version,
-    };
-    if same && new.model_a_name == new.model_b_name {
-        problems.push(same_version(&new.model_a_version));
-    }
-    problems
-}
-
-fn same_version(version: &str) -> FieldProblem {
-    let detail = format!("both arms are version {version} of the same model");
-    FieldProblem { item: 0, pointer: "/model_b_version".to_owned(), detail }
 }

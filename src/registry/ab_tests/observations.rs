@@ -1,5 +1,7 @@
 //! Rows that are posted one by one or in batches, and kept: each once by its request id.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -8,9 +10,13 @@ use uuid::Uuid;
 use super::super::validation::FieldProblem;
 use super::assignment::{ID, is_id};
 use super::records::{Records, key};
-use super::{Error, changed, in_state};
-use crate::db::ab_tests::observations::{self, NewRows};
+use super::{Error, Rules, changed, in_state};
+use crate::db::ab_tests::observations;
 use crate::db::audit::Actor;
+
+mod batch;
+
+use batch::{Batch, Row};
 
 /// Rows of one request, at most.
 pub const MOST_ROWS: usize = 10_000;
@@ -30,6 +36,12 @@ pub struct Observation {
     /// What came out; null when it is not known yet, and may then be posted again with the same request id.
     #[serde(default)]
     pub outcome: Option<f64>,
+    /// Values of the test's guardrails and secondary metrics, by name; what is not known yet may come later, as an outcome may.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Option<f64>>,
+    /// What was known from before the test, where the plan names a covariate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covariate: Option<f64>,
 }
 
 /// What became of posted rows.
@@ -37,7 +49,7 @@ pub struct Observation {
 pub struct Kept {
     /// Rows that are new.
     pub added: i64,
-    /// Rows whose missing outcome has come.
+    /// Rows of which something that was missing has come.
     pub completed: i64,
     /// Repetitions.
     pub duplicates: i64,
@@ -68,11 +80,11 @@ impl Kept {
 /// # Errors
 /// [`Error::Invalid`] with every wrong row, [`Error::NotFound`], [`Error::State`] unless it is running, the database's.
 pub async fn observe(conn: &mut PgConnection, id: Uuid, rows: &[Observation], actor: &Actor) -> Result<Kept, Error> {
-    let problems = problems(rows);
+    let test = in_state(conn, id, &["running"], "fed with results").await?;
+    let problems = problems(rows, &Rules::of(&test));
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
-    in_state(conn, id, &["running"], "fed with results").await?;
     // Rows with and without units cannot be counted together, and rows that are kept stay.
     let given = rows.first().is_some_and(|row| row.unit_id.is_some());
     if let Some(kept) = observations::units(conn, id).await?
@@ -86,40 +98,17 @@ pub async fn observe(conn: &mut PgConnection, id: Uuid, rows: &[Observation], ac
         let pointer = "/rows/0/unit_id".to_owned();
         return Err(Error::Invalid(vec![FieldProblem { item: 0, pointer, detail: detail.to_owned() }]));
     }
-    let mut new = NewRows::default();
-    let mut seen = std::collections::BTreeMap::<String, usize>::new();
-    let (mut duplicates, mut conflicting) = (0, 0);
+    let mut batch = Batch::default();
     for row in rows {
-        let request = row.request_id.clone().unwrap_or_else(|| format!("row-{}", Uuid::now_v7()));
-        match seen.get(&request) {
-            Some(&at) => {
-                duplicates += 1;
-                let same = (&new.units[at], &new.variants[at]) == (&row.unit_id, &row.variant);
-                if same && new.outcomes[at].is_none() {
-                    new.outcomes[at] = row.outcome;
-                } else if !same || row.outcome.is_some_and(|outcome| Some(outcome) != new.outcomes[at]) {
-                    conflicting += 1;
-                }
-            }
-            None => {
-                seen.insert(request.clone(), new.request_ids.len());
-                new.request_ids.push(request);
-                new.units.push(row.unit_id.clone());
-                new.variants.push(row.variant.clone());
-                new.outcomes.push(row.outcome);
-            }
-        }
+        batch.add(row.request_id.clone().unwrap_or_else(|| format!("row-{}", Uuid::now_v7())), row);
     }
-    let known = observations::known(conn, id, &new.request_ids).await?;
-    for row in &known {
-        let Some(&at) = seen.get(&row.request_id) else { continue };
-        let same = (&new.units[at], &new.variants[at]) == (&row.unit, &row.variant);
-        let outcome = match (row.outcome, new.outcomes[at]) {
-            (Some(kept), Some(given)) => kept == given,
-            _ => true,
-        };
-        conflicting += i64::from(!(same && outcome));
+    let ids: Vec<String> = batch.rows.keys().cloned().collect();
+    for row in observations::known(conn, id, &ids).await? {
+        let kept = Row::of_kept(&row);
+        batch.conflicting += batch.rows.get(&row.request_id).map_or(0, |given| i64::from(given.contradicts(&kept)));
     }
+    let (duplicates, conflicting) = (batch.duplicates, batch.conflicting);
+    let new = batch.columns();
     let (added, completed) = observations::keep(conn, id, &new).await?;
     let count = i64::try_from(new.request_ids.len()).unwrap_or(i64::MAX);
     let [rows_a, rows_b] = observations::counts(conn, id).await?;
@@ -131,9 +120,18 @@ pub async fn observe(conn: &mut PgConnection, id: Uuid, rows: &[Observation], ac
     Ok(kept)
 }
 
-fn problems(rows: &[Observation]) -> Vec<FieldProblem> {
+fn problems(rows: &[Observation], rules: &Rules) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
     let mut wrong = |pointer: String, detail: String| problems.push(FieldProblem { item: 0, pointer, detail });
+    if rules.same_rows {
+        let detail = format!(
+            "`{}` compares both models on the same rows, and a row here is of one arm: post both models' results to look at",
+            rules.statistical_test
+        );
+        wrong("/rows".to_owned(), detail);
+        return problems;
+    }
+    let known: Vec<&str> = rules.side_names().collect();
     if rows.is_empty() || rows.len() > MOST_ROWS {
         wrong("/rows".to_owned(), format!("must hold 1 to {MOST_ROWS} rows, not {}", rows.len()));
     }
@@ -150,19 +148,40 @@ fn problems(rows: &[Observation]) -> Vec<FieldProblem> {
         if row.unit_id.is_some() != with_units {
             wrong(format!("/rows/{at}/unit_id"), "all rows name their unit, or none does".to_owned());
         }
-        if row.outcome.is_some_and(|outcome| !outcome.is_finite()) {
-            wrong(format!("/rows/{at}/outcome"), "must be a finite number, or null when it is missing".to_owned());
+        for (name, value) in [("outcome", row.outcome), ("covariate", row.covariate)] {
+            if value.is_some_and(|value| !value.is_finite()) {
+                wrong(format!("/rows/{at}/{name}"), "must be a finite number, or null when it is missing".to_owned());
+            }
+        }
+        if row.covariate.is_some() && rules.covariate.is_none() {
+            wrong(format!("/rows/{at}/covariate"), "the plan of this test names no covariate".to_owned());
+        }
+        for (name, value) in &row.metrics {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let detail = format!("is no guardrail or secondary metric of this test ({known})");
+                wrong(format!("/rows/{at}/metrics/{name}"), detail);
+            } else if value.is_some_and(|value| !value.is_finite()) {
+                wrong(
+                    format!("/rows/{at}/metrics/{name}"),
+                    "must be a finite number, or null when it is missing".to_owned(),
+                );
+            }
         }
     }
     problems
 }
 
 /// Everything that was kept of a test, ready to be judged.
-pub(super) async fn records(conn: &mut PgConnection, id: Uuid) -> Result<Records, Error> {
+pub(super) async fn records(conn: &mut PgConnection, id: Uuid, rules: &Rules) -> Result<Records, Error> {
     let mut records = Records::default();
     for row in observations::all(conn, id).await? {
-        let unit = row.unit.as_deref().map(key);
-        records.push(row.variant == "b", Some(key(&row.request_id)), unit, row.outcome);
+        let (request, unit) = (key(&row.request_id), row.unit.as_deref().map(key));
+        let said = Row::of_kept(&row);
+        let covariate = rules.covariate.as_ref().map(|_| row.covariate);
+        let beside = rules.side_names().map(|name| said.metric(name));
+        let values: Vec<Option<f64>> = std::iter::once(row.outcome).chain(covariate).chain(beside).collect();
+        records.push(row.variant == "b", Some(request), unit, &values);
     }
     Ok(records)
 }

@@ -66,6 +66,12 @@ impl ArmResults {
             let detail = "must be the sample variance of the rows (divisor n - 1), 0 or more: without it nothing can be told apart from chance";
             return wrong("/variance", detail.to_owned());
         };
+        if n == 1 && variance != 0.0 {
+            return wrong(
+                "/variance",
+                format!("must be 0 of a single row, not {variance}: one row varies from nothing"),
+            );
+        }
         match Moments::from_summary(n, mean, variance) {
             Some(moments) => Ok(Self::Moments(moments)),
             None => wrong("/variance", "is beyond what can be computed with".to_owned()),
@@ -137,6 +143,7 @@ mod tests {
             (json!({"mean": 1.0, "variance": 1.0}), "/a/n", "number of rows"),
             (json!({"n": 10, "mean": 1.0}), "/a/variance", "sample variance"),
             (json!({"n": 10, "mean": 1.0, "variance": -1.0}), "/a/variance", "0 or more"),
+            (json!({"n": 1, "mean": 1.0, "variance": 5.0}), "/a/variance", "of a single row"),
             (json!({"n": 10, "successes": 11}), "/a/successes", "from 0 to n = 10"),
             (json!({"n": 10, "successes": 1, "mean": 0.1}), "/a/successes", "the one or the others"),
             (json!({"n": 10, "sd": 1}), "/a/sd", "unknown"),

@@ -5,7 +5,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::super::validation::checks_of_metric_name;
+use super::side_metric::SideMetric;
+use crate::ab;
 use crate::db::ab_tests::TestPlan;
 use crate::db::ab_tests::register::TestRow;
 
@@ -17,6 +21,14 @@ pub struct Rules {
     pub metric: String,
     /// Whether a smaller value of it is better.
     pub lower_is_better: bool,
+    /// Whether nobody said which way is better, and the metric's name does not say it: more is taken to be.
+    #[serde(skip_serializing_if = "is_false")]
+    pub direction_is_assumed: bool,
+    /// What the test is to show, one of [`HYPOTHESES`].
+    pub hypothesis: String,
+    /// By how much B may be worse (non-inferiority) or differ (equivalence), as a fraction of A.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
     /// The statistical test.
     pub statistical_test: String,
     /// Chance of a false positive over all looks.
@@ -27,6 +39,23 @@ pub struct Rules {
     pub success_threshold: f64,
     /// Share of the traffic that B should see.
     pub traffic_split: f64,
+    /// What arms do whose rows have another ratio than that, one of [`SAMPLE_RATIO_POLICIES`].
+    pub sample_ratio_policy: String,
+    /// How long the test runs at least before anything is decided, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_duration_seconds: Option<i64>,
+    /// Metrics that must not be hurt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<SideMetric>,
+    /// Metrics that are reported, adjusted for each other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secondary_metrics: Vec<SideMetric>,
+    /// What is known of each row from before the test, and takes noise out of the outcome (CUPED).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covariate: Option<String>,
+    /// Whether both models answered the same rows, so that each row stands on both sides.
+    #[serde(skip_serializing_if = "is_false")]
+    pub same_rows: bool,
     /// What must reach the threshold, one of [`THRESHOLD_MODES`].
     pub threshold_mode: String,
     /// What makes repeated looks honest, one of [`MONITORING`].
@@ -65,11 +94,20 @@ impl Default for Rules {
         Self {
             metric: String::new(),
             lower_is_better: false,
+            direction_is_assumed: false,
+            hypothesis: "superiority".to_owned(),
+            margin: None,
             statistical_test: "t_test".to_owned(),
             significance_level: 0.05,
             min_samples: 100,
             success_threshold: 0.02,
             traffic_split: 0.5,
+            sample_ratio_policy: "block".to_owned(),
+            min_duration_seconds: None,
+            guardrails: Vec::new(),
+            secondary_metrics: Vec::new(),
+            covariate: None,
+            same_rows: false,
             threshold_mode: "point".to_owned(),
             monitoring: "auto".to_owned(),
             planned_looks: None,
@@ -93,6 +131,14 @@ const STOPPING_RULE: &str = "planned looks share the significance level (Lan-DeM
 pub const MONITORING: [&str; 4] = ["auto", "group_sequential", "always_valid", "horizon"];
 /// What must reach the threshold.
 pub const THRESHOLD_MODES: [&str; 2] = ["point", "superiority"];
+/// What a test may be to show: that B is better, that it is not worse by the margin, or that it differs by less than the margin.
+pub const HYPOTHESES: [&str; 3] = ["superiority", "non_inferiority", "equivalence"];
+/// What arms do whose rows have another ratio than the split: stop the test, or only say so.
+pub const SAMPLE_RATIO_POLICIES: [&str; 2] = ["block", "warn"];
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
 
 impl Rules {
     /// The plan of a test.
@@ -152,6 +198,62 @@ impl Rules {
         compare("threshold_mode", self.threshold_mode.clone(), other.threshold_mode.clone());
         compare("monitoring", self.monitoring.clone(), other.monitoring.clone());
         compare("traffic_split", self.traffic_split.to_string(), other.traffic_split.to_string());
+        compare("sample_ratio_policy", self.sample_ratio_policy.clone(), other.sample_ratio_policy.clone());
+        compare("hypothesis", self.hypothesis.clone(), other.hypothesis.clone());
+        let text = |value: serde_json::Value| value.to_string();
+        compare("margin", text(json!(self.margin)), text(json!(other.margin)));
+        let seconds = |value: Option<i64>| text(json!(value));
+        compare("min_duration_seconds", seconds(self.min_duration_seconds), seconds(other.min_duration_seconds));
+        compare("covariate", text(json!(self.covariate)), text(json!(other.covariate)));
+        compare("guardrails", text(json!(self.guardrails)), text(json!(other.guardrails)));
+        compare("secondary_metrics", text(json!(self.secondary_metrics)), text(json!(other.secondary_metrics)));
         found
     }
+}
+
+/// What is wrong with the margin of a hypothesis.
+#[must_use]
+pub fn margin_problem(hypothesis: &str, margin: Option<f64>) -> Option<String> {
+    match (hypothesis, margin) {
+        ("superiority", Some(_)) => {
+            Some("is of `non_inferiority` and `equivalence`; a test for superiority has `success_threshold`".to_owned())
+        }
+        ("non_inferiority" | "equivalence", None) => {
+            Some(format!("`{hypothesis}` needs a margin, such as 0.01: by how much of A B may differ"))
+        }
+        (_, Some(margin)) if !(margin > 0.0 && margin < 1.0) => Some(format!("must lie between 0 and 1, not {margin}")),
+        _ => None,
+    }
+}
+
+/// What is wrong with a covariate beside this test.
+#[must_use]
+pub fn covariate_problem(name: &str, statistical_test: &str) -> Option<String> {
+    let needs = ab::test(statistical_test).map(|test| test.needs());
+    match needs {
+        _ if checks_of_metric_name(name).is_some() => checks_of_metric_name(name),
+        Some(ab::Needs::Shares) => Some(format!(
+            "`{statistical_test}` compares shares, which cannot be adjusted; `t_test` compares their means"
+        )),
+        Some(needs) if !needs.is_met_by_separate_rows() => Some(format!(
+            "`{statistical_test}` compares the same rows, which takes more noise out than a covariate could"
+        )),
+        _ => None,
+    }
+}
+
+/// Why this test cannot answer what only an interval of the improvement can: whether B is within a margin, or above the threshold for
+/// sure.
+#[must_use]
+pub fn interval_problem(hypothesis: &str, threshold_mode: &str, statistical_test: &str) -> Option<String> {
+    let asks = match (hypothesis, threshold_mode) {
+        ("superiority", "superiority") => "`threshold_mode = \"superiority\"`".to_owned(),
+        ("superiority", _) => return None,
+        (hypothesis, _) => format!("`hypothesis = \"{hypothesis}\"`"),
+    };
+    let test = ab::test(statistical_test).filter(|test| !test.has_interval())?;
+    Some(format!(
+        "{asks} needs an interval of the improvement, which `{}` does not have; choose t_test or bootstrap",
+        test.name()
+    ))
 }

@@ -54,6 +54,11 @@ pub fn of_look(test: &str, rules: &Rules, judged: &Judged, arms: [&str; 2], stan
         "rows without an outcome": format!("{} of A, {} of B", evaluation.dropped_a, evaluation.dropped_b),
     });
     evidence["winner"] = json!(winner);
+    let verdicts = evaluation.guardrails.iter().map(|guardrail| format!("{} {}", guardrail.name, guardrail.verdict()));
+    let verdicts: Vec<String> = verdicts.collect();
+    if !verdicts.is_empty() {
+        evidence["guardrails"] = json!(verdicts.join("; "));
+    }
     Finding {
         kind: KIND,
         subject: test.to_owned(),

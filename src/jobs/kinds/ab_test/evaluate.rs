@@ -10,16 +10,17 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::gather::{Gathered, gather};
+use super::declared::declared;
+use super::gather::{self, Gathered, gather};
+use crate::ab::PastLook;
 use crate::db::ab_tests::objects;
-use crate::db::ab_tests::register::{self, Spent, TestRow};
+use crate::db::ab_tests::register::{self, TestRow};
 use crate::jobs::document::{AbSpec, ArmSpec, JobDocument};
 use crate::jobs::evaluation::{Context, Evaluated, Rows};
 use crate::queue::{self, JobError, Trigger};
-use crate::registry::ab_tests::judge::{Judged, Question};
+use crate::registry::ab_tests::judge::{Judged, Question, past};
 use crate::registry::ab_tests::run::{NewLook, RunLook};
-use crate::registry::ab_tests::{Rules, seed_of, told};
-use crate::schedule::{CronSchedule, ticks_between};
+use crate::registry::ab_tests::{Rules, told};
 
 /// What is known of the test before the data is read.
 struct Standing {
@@ -29,9 +30,11 @@ struct Standing {
     /// Where the document says otherwise.
     differences: Vec<String>,
     /// Looks that used something up.
-    spent: u32,
-    /// Shares of the planned time at those looks, and now.
-    fractions: Option<Vec<f64>>,
+    past: Vec<PastLook>,
+    /// Share of the planned time at this look.
+    share: Option<f64>,
+    /// Whether the test has not yet run as long as agreed.
+    below_min_duration: bool,
     /// The rows of the latest look.
     latest: Option<(i32, String)>,
     /// Whether somebody asked for this run.
@@ -59,13 +62,22 @@ pub(super) async fn evaluate(document: &JobDocument, context: &Context) -> Resul
     };
     let standing = standing(&mut conn, document, spec, context, test).await?;
     drop(conn);
-    let gathered = match gather(document, spec, context, &known).await {
+    let plan = gather::plan(spec, &standing.rules).map_err(|name| {
+        let message = format!(
+            "the plan of A/B test {} has the metric `{name}`, which is frozen; this job no longer says where it stands: name it \
+             again, or give the test a new name",
+            spec.test
+        );
+        JobError::permanent("ab_plan_differs", message)
+    })?;
+    let gathered = match gather(document, spec, &plan, context, &known).await {
         Ok(gathered) => gathered,
         Err(problem) => return problem.into_evaluated(),
     };
     let question = Question {
-        spent: standing.spent,
-        fractions: standing.fractions.clone(),
+        past: standing.past.clone(),
+        share: standing.share,
+        below_min_duration: standing.below_min_duration,
         is_final: standing.is_final,
         is_glance: standing.by_hand,
         ..Question::of_rows(&standing.rules, gathered.rows.collect())
@@ -85,14 +97,14 @@ async fn standing(
     let mut standing = Standing {
         rules: declared.clone(),
         differences: Vec::new(),
-        spent: 0,
-        fractions: None,
+        past: Vec::new(),
+        share: None,
+        below_min_duration: false,
         latest: None,
         by_hand: by_hand(context).await?,
         is_final: false,
         test: None,
     };
-    let mut spent = Vec::new();
     if let Some(test) = test {
         let (a, b) = (version(document, &spec.control), version(document, &spec.treatment));
         let of_test = [
@@ -110,11 +122,20 @@ async fn standing(
             return Err(JobError::permanent("ab_plan_differs", message));
         }
         let frozen = Rules::of(&test);
+        if frozen.same_rows != declared.same_rows {
+            let rows = |same: bool| if same { "the same rows" } else { "rows of their own" };
+            let message = format!(
+                "the arms of A/B test {} stand in {}, which is frozen; this job has them in {}: give its test a new name",
+                test.test_name,
+                rows(frozen.same_rows),
+                rows(declared.same_rows)
+            );
+            return Err(JobError::permanent("ab_plan_differs", message));
+        }
         standing.differences = frozen.differences(&declared);
         let planned_looks = frozen.planned_looks.or(declared.planned_looks);
         standing.rules = Rules { planned_looks, ends: frozen.ends.or(declared.ends), ..frozen };
-        spent = register::spent(conn, test.id).await?;
-        standing.spent = u32::try_from(spent.len()).unwrap_or(u32::MAX);
+        standing.past = register::spent(conn, test.id).await?.iter().map(past).collect();
         let latest = register::latest(conn, test.id).await?;
         standing.latest = latest.and_then(|l| Some((l.look, l.details["rows_digest"].as_str()?.to_owned())));
         standing.test = Some(test);
@@ -125,58 +146,19 @@ async fn standing(
     let longest = begun.map(|begun| begun + chrono::Duration::days(i64::from(crate::ab::LONGEST_DAYS)));
     let reached = standing.rules.ends.or(longest).zip(until).is_some_and(|(ends, until)| until >= ends);
     standing.is_final = reached && !standing.by_hand;
-    standing.fractions = fractions(&standing, &spent, until);
+    standing.share = share(&standing, until);
+    let run = begun.zip(until).map_or(0, |(begun, until)| (until - begun).num_seconds());
+    standing.below_min_duration = standing.rules.min_duration_seconds.is_some_and(|least| run < least);
     Ok(standing)
 }
 
-/// Which shares of the planned time the looks so far had, and this one has; the horizon is all of it. None without a planned end, or
-/// where looks do not rise.
-fn fractions(standing: &Standing, spent: &[Spent], until: Option<DateTime<Utc>>) -> Option<Vec<f64>> {
+/// The share of the planned time that has passed; the horizon is all of it. None without a planned end.
+fn share(standing: &Standing, until: Option<DateTime<Utc>>) -> Option<f64> {
     let (starts, ends, until) = (standing.rules.starts?, standing.rules.ends?, until?);
-    let planned = standing.rules.planned_looks?;
-    let whole = (ends - starts).as_seconds_f64();
-    let share = if standing.is_final { 1.0 } else { (until - starts).as_seconds_f64() / whole };
-    // Looks from before shares were kept are taken to be equally far apart.
-    let before = spent.iter().zip(1u32..).map(|(look, number)| {
-        look.details["information"].as_f64().unwrap_or(f64::from(number) / f64::from(planned.max(1)))
-    });
-    let all: Vec<f64> = before.chain([share]).collect();
-    let rise = all.windows(2).all(|pair| pair[0] < pair[1]) && all.iter().all(|share| *share > 0.0 && *share <= 1.0);
-    rise.then_some(all)
-}
-
-/// The plan as the document has it.
-fn declared(document: &JobDocument, spec: &AbSpec) -> Rules {
-    Rules {
-        metric: spec.metric.clone(),
-        lower_is_better: spec.lower_is_better(),
-        statistical_test: spec.statistical_test.clone(),
-        significance_level: spec.significance_level,
-        min_samples: i64::try_from(spec.min_samples).unwrap_or(i64::MAX),
-        success_threshold: spec.success_threshold,
-        traffic_split: spec.traffic_split,
-        planned_looks: planned_looks(document, spec),
-        starts: spec.starts,
-        ends: spec.ends,
-        schedule: document.schedule.clone(),
-        timezone: document.schedule.as_ref().map(|_| document.timezone.clone()),
-        label_delay_seconds: spec.label_delay_seconds,
-        unit_column: spec.unit_column.clone(),
-        seed: seed_of(&spec.test),
-        notify: document.notify.clone(),
-        ..Rules::default()
-    }
-}
-
-/// How many looks the schedule takes between start and end, the one that concludes included; none when nothing says it.
-fn planned_looks(document: &JobDocument, spec: &AbSpec) -> Option<u32> {
-    let (cron, starts, ends) = (document.schedule.as_ref()?, spec.starts?, spec.ends?);
-    let cron = CronSchedule::parse(cron, &document.timezone).ok()?;
-    // A tick sees rows that are older than the delay.
-    let delay = chrono::Duration::seconds(spec.label_delay_seconds.unwrap_or(0));
-    let ends = ends + delay;
-    let inside = ticks_between(&cron, starts + delay, ends).filter(|tick| *tick < ends).count();
-    Some(u32::try_from(inside + 1).unwrap_or(u32::MAX))
+    standing.rules.planned_looks?;
+    let share = (until - starts).as_seconds_f64() / (ends - starts).as_seconds_f64();
+    let share = if standing.is_final { 1.0 } else { share };
+    (share > 0.0 && share <= 1.0).then_some(share)
 }
 
 /// Whether somebody asked for this run, rather than the schedule; a repetition is what it repeats.

@@ -14,6 +14,7 @@ use crate::jobs::document::{AbSpec, ArmSpec, JobDocument, SourceSpec};
 use crate::jobs::evaluation::Context;
 use crate::jobs::inputs::{self, Problem};
 use crate::jobs::judging::ab_test::{Arm, Error, Keys, Measure, Plan, read_records};
+use crate::registry::ab_tests::Rules;
 use crate::registry::ab_tests::records::Records;
 use crate::storage::ObjectInfo;
 
@@ -38,6 +39,7 @@ pub(super) struct Gathered {
 pub(super) async fn gather(
     document: &JobDocument,
     spec: &AbSpec,
+    plan: &Plan,
     context: &Context,
     known: &[ReadObject],
 ) -> Result<Gathered, Problem> {
@@ -45,8 +47,8 @@ pub(super) async fn gather(
     let inputs = [("reference", &document.data.reference, false), ("current", &document.data.current, true)];
     for (role, source, is_b) in inputs {
         let Some(source) = source else { continue };
-        let arm = spec.variant_column.is_none().then_some(is_b);
-        let input = Input { role, spec: source, keys: keys(spec, arm), plan: plan(spec) };
+        let arm = (spec.variant_column.is_none() && !plan.same_rows).then_some(is_b);
+        let input = Input { role, spec: source, keys: keys(spec, arm), plan };
         gathered.add(&input, context, known).await?;
     }
     if gathered.rows.is_empty() {
@@ -60,7 +62,7 @@ struct Input<'a> {
     role: &'static str,
     spec: &'a SourceSpec,
     keys: Keys,
-    plan: Plan,
+    plan: &'a Plan,
 }
 
 impl Gathered {
@@ -108,7 +110,7 @@ impl Gathered {
         let failed = |error: dataset::Error| inputs::problem(input.role, error);
         let one = Source { uri: object.uri.clone(), ..source.clone() };
         let data = Dataset::open(&context.storage, one.clone(), std::slice::from_ref(pin)).await.map_err(failed)?;
-        let rows = match read_records(&data, &input.plan, &input.keys).await {
+        let rows = match read_records(&data, input.plan, &input.keys).await {
             Ok(rows) => rows,
             Err(Error::Data(error)) => return Err(failed(error)),
             Err(error) => return Err(Problem::Corrupt(format!("{}: {}: {error}", input.role, object.uri))),
@@ -172,42 +174,74 @@ fn pin(object: &ObjectInfo) -> Pin {
 /// What is asked of every row: another question, another answer.
 fn reading(input: &Input<'_>, source: &Source) -> String {
     let arm = |arm: &Arm| json!([arm.variant, arm.score, arm.prediction]);
-    let measure = match &input.plan.measure {
-        Measure::Outcome(column) => json!(["mean", column]),
+    let measure = |measure: &Measure| match measure {
+        Measure::Outcome([a, b]) if a == b => json!(["mean", a]),
+        Measure::Outcome(columns) => json!(["mean", columns]),
         Measure::Loss { metric, label } => json!([metric, label]),
+        Measure::Score { label } => json!(["score", label]),
     };
-    let asked = json!([
-        input.plan.variant_column,
-        arm(&input.plan.control),
-        arm(&input.plan.treatment),
-        measure,
-        [&input.keys.unit, &input.keys.request],
-        input.keys.arm,
-        source.format,
-        source.time_column,
-        source.window.map(|(start, _)| start),
-        source.filter,
-    ]);
-    hex::encode(Sha256::digest(asked.to_string()))
+    let plan = input.plan;
+    let mut asked = vec![
+        json!(plan.variant_column),
+        arm(&plan.control),
+        arm(&plan.treatment),
+        json!(plan.measures.first().map(measure)),
+        json!([&input.keys.unit, &input.keys.request]),
+        json!(input.keys.arm),
+        json!(source.format),
+        json!(source.time_column),
+        json!(source.window.map(|(start, _)| start)),
+        json!(source.filter),
+    ];
+    // Where nothing more is asked the digest is that of before, and nothing is read again.
+    if plan.measures.len() > 1 || plan.covariate.is_some() || plan.same_rows {
+        asked.push(json!(plan.measures[1..].iter().map(measure).collect::<Vec<_>>()));
+        asked.push(json!([json!(plan.covariate), json!(plan.same_rows)]));
+    }
+    hex::encode(Sha256::digest(json!(asked).to_string()))
 }
 
 fn keys(spec: &AbSpec, arm: Option<bool>) -> Keys {
     Keys { unit: spec.unit_column.clone(), request: spec.request_column.clone(), arm }
 }
 
-fn plan(spec: &AbSpec) -> Plan {
+/// What is read of every row: the metric that decides and the side metrics of the frozen plan, in its order.
+///
+/// # Errors
+/// What the job no longer says and the plan needs.
+pub(super) fn plan(spec: &AbSpec, rules: &Rules) -> Result<Plan, String> {
     let arm = |arm: &ArmSpec| Arm {
         variant: arm.variant.clone(),
         score: arm.score.clone(),
         prediction: arm.prediction.clone(),
     };
-    Plan {
+    let label = || spec.label.clone().unwrap_or_default();
+    let first = match spec.metric.as_str() {
+        "mean" => {
+            let of_arm = |arm: &ArmSpec| arm.outcome.clone().or_else(|| spec.outcome.clone()).unwrap_or_default();
+            Measure::Outcome([of_arm(&spec.control), of_arm(&spec.treatment)])
+        }
+        "roc_auc" => Measure::Score { label: label() },
+        metric => Measure::Loss { metric: metric.to_owned(), label: label() },
+    };
+    let side = |name: &str| match spec.side_metric(name) {
+        None => Err(name.to_owned()),
+        Some(side) if side.metric() == "mean" => {
+            let column = side.outcome.clone().unwrap_or_default();
+            Ok(Measure::Outcome([column.clone(), column]))
+        }
+        Some(side) => Ok(Measure::Loss { metric: side.metric().to_owned(), label: label() }),
+    };
+    let mut measures = vec![first];
+    for name in rules.side_names() {
+        measures.push(side(name)?);
+    }
+    Ok(Plan {
         variant_column: spec.variant_column.clone().unwrap_or_default(),
         control: arm(&spec.control),
         treatment: arm(&spec.treatment),
-        measure: match (&spec.outcome, &spec.label) {
-            (Some(outcome), _) => Measure::Outcome(outcome.clone()),
-            (None, label) => Measure::Loss { metric: spec.metric.clone(), label: label.clone().unwrap_or_default() },
-        },
-    }
+        measures,
+        covariate: rules.covariate.clone(),
+        same_rows: rules.same_rows,
+    })
 }

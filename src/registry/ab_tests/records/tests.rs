@@ -11,7 +11,7 @@ fn records(rows: &[Row]) -> Records {
     let id = |id: Option<u8>| id.map(|id| key(&id.to_string()));
     let mut records = Records::default();
     for (is_b, request, unit, value) in rows {
-        records.push(*is_b, id(*request), id(*unit), *value);
+        records.push(*is_b, id(*request), id(*unit), &[*value]);
     }
     records
 }
@@ -26,7 +26,7 @@ fn a_request_counts_once() {
         (true, Some(3), None, None),
     ];
     let collected = records(&rows).collect();
-    assert_eq!((collected.a, collected.b), (vec![Some(2.0), Some(3.0)], vec![None]));
+    assert_eq!((collected.a, collected.b), (vec![vec![Some(2.0), Some(3.0)]], vec![vec![None]]));
     let account = collected.account;
     assert_eq!((account.duplicates, account.conflicting, account.rows, account.missing), (2, 1, [2, 1], [0, 1]));
 }
@@ -43,10 +43,34 @@ fn a_unit_counts_once_and_in_no_arm_when_it_saw_both() {
         (true, None, Some(4), None),
     ];
     let collected = records(&rows).collect();
-    assert_eq!((collected.a, collected.b), (vec![Some(1.5)], vec![Some(4.0), None]));
+    assert_eq!((collected.a, collected.b), (vec![vec![Some(1.5)]], vec![vec![Some(4.0), None]]));
     let account = collected.account;
     assert_eq!((account.units, account.in_both, account.share_in_both), (Some([1, 2]), 1, 0.25));
     assert_eq!(account.rows, [4, 3]);
+}
+
+#[test]
+fn the_values_of_a_row_stay_together() {
+    let mut records = Records::default();
+    let unit = |unit: u8| Some(key(&unit.to_string()));
+    for (who, outcome, covariate, latency) in [
+        (1, Some(3.0), Some(10.0), Some(7.0)),
+        (1, Some(1.0), None, Some(9.0)),
+        (2, None, Some(20.0), None),
+        (3, Some(2.0), Some(5.0), Some(1.0)),
+    ] {
+        records.push(false, None, unit(who), &[outcome, covariate, latency]);
+    }
+    let again = Records::decode(&records.encode()).unwrap();
+    assert_eq!((again.digest(), &again), (records.digest(), &records));
+    let collected = again.collect();
+    let expected = vec![
+        vec![Some(2.0), Some(2.0), None],
+        vec![Some(5.0), Some(10.0), Some(20.0)],
+        vec![Some(1.0), Some(8.0), None],
+    ];
+    assert_eq!(collected.a, expected, "each value's mean is over the rows that have it");
+    assert_eq!((collected.b, collected.account.missing), (vec![Vec::new(); 3], [1, 0]));
 }
 
 #[test]
@@ -70,7 +94,7 @@ fn other_bytes_are_nothing() {
         assert!(Records::decode(&bytes[..end]).is_none_or(|cut| cut.encode() == bytes[..end]));
     }
     assert_eq!(Records::decode(&[]), None);
-    assert_eq!(Records::decode(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), None);
+    assert_eq!(Records::decode(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), None);
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -99,7 +123,7 @@ proptest! {
         prop_assert_eq!(account.rows[0] + account.rows[1] + account.duplicates, rows.len() as u64);
         prop_assert!(account.conflicting <= account.duplicates);
         if let Some(units) = account.units {
-            prop_assert_eq!(units, [collected.a.len() as u64, collected.b.len() as u64]);
+            prop_assert_eq!(units, [collected.a[0].len() as u64, collected.b[0].len() as u64]);
         }
     }
 }
