@@ -29,8 +29,11 @@ enum Command {
     /// Compare the outcome of two variants: the decision in one sentence, then the evidence.
     #[command(after_help = "Examples:
   steward ab evaluate --data served.parquet --variant variant --outcome revenue
-  steward ab evaluate --data served.parquet --variant arm --outcome latency_ms --lower-is-better --control old --treatment new --output json")]
-    Evaluate(evaluate::EvaluateArgs),
+  steward ab evaluate --data served.parquet --variant arm --outcome latency_ms --lower-is-better --control old --treatment new --output json
+  steward ab evaluate --data served.parquet --variant variant --outcome revenue --unit user --covariate revenue_before --guardrail latency_ms:lower
+  steward ab evaluate --data replay.parquet --outcome-a error_v1 --outcome-b error_v2 --lower-is-better
+  steward ab evaluate --data replay.parquet --outcome-a score_v1 --outcome-b score_v2 --label late")]
+    Evaluate(Box<evaluate::EvaluateArgs>),
     #[command(flatten)]
     Life(life::Command),
 }
@@ -42,7 +45,7 @@ enum Command {
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     match args.command {
         Command::Plan(args) => plan::run(&args),
-        Command::Evaluate(args) => evaluate::run(args, context).await,
+        Command::Evaluate(args) => evaluate::run(*args, context).await,
         Command::Life(command) => life::run(command, context).await,
     }
 }

@@ -48,7 +48,7 @@ struct Posted(Evidence, bool);
 
 fn both(a: f64, b: f64, n: usize) -> Posted {
     let results = PostedResults::of(ArmResults::Values(around(a, n)), ArmResults::Values(around(b, n)));
-    Posted(Evidence::Posted(results), false)
+    Posted(Evidence::Posted(Box::new(results)), false)
 }
 
 fn last(a: f64, b: f64, n: usize) -> Posted {

@@ -125,7 +125,7 @@ pub(super) async fn post(
         BothArms { model_a_results: body.model_a_results.clone(), model_b_results: body.model_b_results.clone() };
     let posted = PostedResults::read(&arms, body.labels.as_ref(), &body.metrics);
     let posted = posted.map_err(|problem| Error::Invalid(vec![problem]))?;
-    look(&api, id, &request, &Evidence::Posted(posted), body.is_final).await
+    look(&api, id, &request, &Evidence::Posted(Box::new(posted)), body.is_final).await
 }
 
 /// Rows to be kept.

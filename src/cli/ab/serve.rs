@@ -163,7 +163,9 @@ impl Post {
             kept = Some(now.after(kept));
         }
         let evidence = match (&self.a, &self.b) {
-            (Some(a), Some(b)) => Some(Evidence::Posted(posted(a, b, self.labels.as_ref(), self.metrics.as_ref())?)),
+            (Some(a), Some(b)) => {
+                Some(Evidence::Posted(Box::new(posted(a, b, self.labels.as_ref(), self.metrics.as_ref())?)))
+            }
             _ => (self.evaluate || self.is_final).then_some(Evidence::Kept),
         };
         let mut look = None;

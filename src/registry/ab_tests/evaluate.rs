@@ -18,7 +18,7 @@ use crate::notify::FindingStatus;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Evidence {
     /// These results.
-    Posted(PostedResults),
+    Posted(Box<PostedResults>),
     /// The rows that were posted so far.
     Kept,
 }

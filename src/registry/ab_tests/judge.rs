@@ -194,7 +194,6 @@ pub fn plan(rules: &Rules) -> Result<ab::Plan, Error> {
             _ => Monitoring::Auto,
         },
         seed: resampling_seed(&rules.seed),
-        ..ab::Plan::default()
     })
 }
 
