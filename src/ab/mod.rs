@@ -28,8 +28,10 @@ mod methods;
 mod plan;
 mod posterior;
 mod power;
+mod progress;
 mod sample_ratio;
 mod sentence;
+mod sequential_power;
 mod units;
 mod warnings;
 
@@ -58,7 +60,9 @@ pub use posterior::{BetaBinomial, Posterior};
 pub use power::{
     Outlook, PlannedRows, ShareRows, Sides, detectable_improvement, share_rows, t_test_power, t_test_rows,
 };
+pub use progress::{Agreed, Need, Pace, Seen, pace};
 pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
+pub use sequential_power::{Bar, Course, Prospect, Stop, course, inflation, sequential_drift};
 pub use units::{Cuped, cuped, in_both_arms, linearised, unit_means, unit_sums};
 
 /// Every statistical test, the default first.
@@ -128,5 +132,7 @@ pub fn likely_test(name: &str) -> Option<&'static str> {
 mod boundary_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod sequential_power_tests;
 #[cfg(test)]
 mod tests;
