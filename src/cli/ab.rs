@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod life;
+mod outlook;
 mod plan;
 mod serve;
 mod text;

@@ -7,6 +7,7 @@
 
 mod ab_command;
 mod ab_jobs;
+mod ab_outlook;
 mod ab_service;
 mod ab_simulations;
 mod ab_tests;

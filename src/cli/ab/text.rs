@@ -1,5 +1,6 @@
 //! How tests and looks are written for people.
 
+use super::outlook::Outlook;
 use crate::cli::output;
 use crate::notify::text::one_line;
 use crate::registry::ab_tests::{ResultRow, TestRow};
@@ -53,6 +54,12 @@ pub(super) fn test(t: &TestRow) -> String {
     let lines: Vec<String> =
         facts.into_iter().map(|(label, value)| format!("{label:<10}{}", one_line(&value))).collect();
     lines.join("\n")
+}
+
+/// One test, and how long it is likely to go on.
+pub(super) fn test_and_outlook(t: &TestRow, outlook: Option<&Outlook>) -> String {
+    let left = outlook.map_or_else(String::new, |outlook| format!("\n{:<10}{}", "left", outlook.text()));
+    test(t) + &left
 }
 
 fn looks(t: &TestRow) -> String {
