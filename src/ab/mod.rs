@@ -32,9 +32,11 @@ mod methods;
 mod plan;
 mod posterior;
 mod power;
+mod progress;
 mod sample_ratio;
 mod secondary;
 mod sentence;
+mod sequential_power;
 mod units;
 mod warnings;
 
@@ -66,8 +68,10 @@ pub use posterior::{BetaBinomial, Posterior};
 pub use power::{
     Outlook, PlannedRows, ShareRows, Sides, detectable_improvement, share_rows, t_test_power, t_test_rows,
 };
+pub use progress::{Agreed, Need, Pace, Seen, pace};
 pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
 pub use secondary::{Secondary, SecondaryMetric};
+pub use sequential_power::{Bar, Course, Prospect, Stop, course, inflation, sequential_drift};
 pub use units::{Adjustment, adjusted_arms, in_both_arms, linearised, unit_means, unit_sums};
 
 /// Every statistical test, the default first.
@@ -147,5 +151,7 @@ mod guardrail_tests;
 mod looks_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod sequential_power_tests;
 #[cfg(test)]
 mod tests;

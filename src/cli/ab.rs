@@ -3,6 +3,7 @@
 mod create;
 mod evaluate;
 mod life;
+mod outlook;
 mod plan;
 mod serve;
 mod text;
@@ -24,7 +25,10 @@ enum Command {
     #[command(after_help = "Examples:
   steward ab plan --baseline 0.10 --lift 0.02 --per-day 20000
   steward ab plan --baseline 181 --sd 40 --lift 0.05 --split 0.1 --output json
-  steward ab plan --baseline 0.10 --rows 50000")]
+  steward ab plan --baseline 0.10 --rows 50000
+  steward ab plan --baseline 0.10 --days 14 --per-day 20000
+  steward ab plan --baseline 0.10 --lift 0.05 --looks 5              five looks share the level
+  steward ab plan --baseline 0.10 --lift 0.05 --success-threshold 0.03 --threshold-mode superiority")]
     Plan(plan::PlanArgs),
     /// Compare the outcome of two variants: the decision in one sentence, then the evidence.
     #[command(after_help = "Examples:

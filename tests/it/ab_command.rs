@@ -186,6 +186,11 @@ fn a_plan_says_rows_effects_and_days() {
             plan(&["--baseline", "0.1", "--lift", "0.02", "--per-day", "20000"]).1,
             plan(&["--baseline", "181", "--sd", "40", "--lift", "0.05", "--split", "0.1"]).1,
             plan(&["--baseline", "0.1", "--rows", "50000"]).1,
+            plan(&["--baseline", "0.1", "--lift", "0.05", "--looks", "5"]).1,
+            plan(&["--baseline", "0.1", "--days", "14", "--per-day", "20000", "--looks", "2"]).1,
+            plan(&["--baseline", "0.1", "--lift", "0.05", "--threshold-mode", "superiority"]).1,
+            plan(&["--baseline", "0.1", "--lift", "-0.01", "--success-threshold", "0.0125"]).1,
+            plan(&["--baseline", "0.1", "--lift", "0.01", "--success-threshold", "0"]).1,
         ]
         .join("\n")
     );
@@ -197,6 +202,20 @@ fn a_plan_says_rows_effects_and_days() {
         (0, &356_335.into(), &356_335.into(), &36.into())
     );
     assert!((document["mde"].as_f64().unwrap() - 2.0).abs() < 0.02, "{document}");
+    // Exactly at the bar: half of such models are shipped.
+    assert_eq!((&document["looks"], &document["inflation"]), (&1.into(), &1.0.into()));
+    assert_eq!((&document["success_threshold"], &document["threshold_mode"]), (&0.02.into(), &"point".into()));
+    assert!((document["ship_chance"].as_f64().unwrap() - 0.5).abs() < 1e-9, "{document}");
+    assert_eq!(document["expected_rows"]["with_lift"], document["n_total"]);
+    let (_, out, _) = plan(&["--baseline", "0.1", "--lift", "0.02", "--looks", "5", "--output", "json"]);
+    let several: Value = serde_json::from_str(&out).unwrap();
+    let share = several["n_total"].as_f64().unwrap() / document["n_total"].as_f64().unwrap();
+    assert!((share - several["inflation"].as_f64().unwrap()).abs() < 1e-5, "{several}");
+    assert!((share - 1.0247).abs() < 1e-4, "{several}");
+    assert!(several["expected_rows"]["with_lift"].as_u64().unwrap() < several["n_total"].as_u64().unwrap());
+    let (_, out, _) = plan(&["--baseline", "0", "--sd", "3", "--rows", "1000", "--looks", "3", "--output", "json"]);
+    let unknown: Value = serde_json::from_str(&out).unwrap();
+    assert!(unknown["ship_chance"].is_null() && unknown["expected_rows"].is_null(), "{unknown}");
     let mut told = String::new();
     for more in [
         "--baseline 0.1",
@@ -211,6 +230,12 @@ fn a_plan_says_rows_effects_and_days() {
         "--baseline 0.1 --lift 0.1 --power 0.04",
         "--baseline 0.1 --lift 0.1 --per-day 0",
         "--baseline 0.1 --rows 3",
+        "--baseline 0.1 --lift 0.1 --looks 0",
+        "--baseline 0.1 --lift 0.1 --success-threshold -0.02",
+        "--baseline 0.1 --lift 0.1 --threshold-mode lower",
+        "--baseline 0.1 --days 14",
+        "--baseline 0.1 --days 0 --per-day 1000",
+        "--baseline 0.1 --days 14 --per-day 1000 --rows 14000",
     ] {
         let (code, _, err) = plan(&more.split(' ').collect::<Vec<_>>());
         writeln!(told, "{more}: exit {code}\n{}", err.trim_end()).unwrap();

@@ -9,6 +9,7 @@ mod ab_beside;
 mod ab_command;
 mod ab_evaluate;
 mod ab_jobs;
+mod ab_outlook;
 mod ab_questions;
 mod ab_service;
 mod ab_simulations;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::super::output::{self, Format};
 use super::super::{Context, exit};
+use super::outlook::Outlook;
 use super::{create, serve, text};
 use crate::app::App;
 use crate::db::audit::Actor;
@@ -190,7 +191,18 @@ impl Which {
     async fn show(self, app: &App) -> anyhow::Result<u8> {
         let mut conn = app.database.pool.acquire().await?;
         let test = ab_tests::find(&mut conn, &self.test).await.map_err(failure)?;
-        shown(&test, self.how)
+        drop(conn);
+        let last = ab_tests::results(&app.database.pool, test.id, test.looks.saturating_sub(1), 1).await;
+        let outlook = Outlook::of(&test, last.map_err(failure)?.last(), app.clock.now());
+        match self.how.output {
+            Format::Json => {
+                let mut document = serde_json::to_value(&test)?;
+                document["outlook"] = serde_json::to_value(&outlook)?;
+                output::json(&document)?;
+            }
+            Format::Table => output::data(&text::test_and_outlook(&test, outlook.as_ref())),
+        }
+        Ok(exit::FINE)
     }
 
     async fn results(self, app: &App) -> anyhow::Result<u8> {

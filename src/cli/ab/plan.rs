@@ -1,11 +1,13 @@
 //! `steward ab plan`: how many rows a test needs, what they can show, how many days they take.
 
+mod text;
+
 use serde::Serialize;
 
 use super::super::exit;
 use super::super::output::{self, Format};
 use super::inside;
-use crate::ab::{LONGEST_DAYS, Outlook, PlannedRows};
+use crate::ab::{self, Bar, LONGEST_DAYS, Outlook, PlannedRows, ThresholdMode};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
@@ -16,11 +18,14 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "SD", allow_negative_numbers = true)]
     sd: Option<f64>,
     /// Relative improvement to find, as a fraction (0.02 is 2 %).
-    #[arg(long, value_name = "FRACTION", required_unless_present = "rows", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FRACTION", required_unless_present_any = ["rows", "days"], allow_negative_numbers = true)]
     lift: Option<f64>,
     /// Rows of both variants: say what these can show.
     #[arg(long, value_name = "N", conflicts_with = "lift")]
     rows: Option<u64>,
+    /// Days that the test may take: say what the rows of --per-day can show by then.
+    #[arg(long, value_name = "N", conflicts_with_all = ["lift", "rows"], requires = "per_day")]
+    days: Option<u32>,
     /// Chance of finding the improvement when it is there.
     #[arg(long, default_value_t = 0.8, value_name = "SHARE", allow_negative_numbers = true)]
     power: f64,
@@ -33,9 +38,37 @@ pub(super) struct PlanArgs {
     /// Rows of both variants that come in a day.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     per_day: Option<f64>,
+    /// How many equally spaced looks share the level; each may decide.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    looks: u32,
+    /// The bar: relative improvement that B must show to be shipped, as a fraction; 0 for none.
+    #[arg(long, default_value_t = 0.02, value_name = "FRACTION", allow_negative_numbers = true)]
+    success_threshold: f64,
+    /// What must reach the bar: the improvement itself, or the lower end of its interval.
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    threshold_mode: Mode,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t)]
     output: Format,
+}
+
+/// What must reach the bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Mode {
+    /// The improvement itself.
+    #[default]
+    Point,
+    /// The lower end of its interval.
+    Superiority,
+}
+
+impl From<Mode> for ThresholdMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Point => Self::Point,
+            Mode::Superiority => Self::Superiority,
+        }
+    }
 }
 
 /// What a test needs.
@@ -56,7 +89,26 @@ struct Planned {
     /// The smallest relative effect that these rows show with that power, in percent.
     mde: Option<f64>,
     mde_absolute: Option<f64>,
+    looks: u32,
+    /// How many times the rows of a single look.
+    inflation: f64,
+    /// Rows until a look decides, on average.
+    expected_rows: Option<Expected>,
+    /// A fraction, as in the plan of a test.
+    success_threshold: f64,
+    threshold_mode: ThresholdMode,
+    /// The improvement that `ship_chance` and `expected_rows` are about, in percent: the lift, or else the mde.
+    ship_lift: Option<f64>,
+    /// The chance that a B with that improvement is shipped.
+    ship_chance: Option<f64>,
     warnings: Vec<String>,
+}
+
+/// Rows of both variants until a look decides, on average.
+#[derive(Debug, Serialize)]
+struct Expected {
+    with_lift: u64,
+    without_difference: u64,
 }
 
 /// Runs the command.
@@ -67,7 +119,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<u8> {
     let planned = planned(args)?;
     match args.output {
         Format::Json => output::json(&planned)?,
-        Format::Table => output::data(&render(&planned)),
+        Format::Table => output::data(&text::render(&planned)),
     }
     Ok(exit::FINE)
 }
@@ -98,23 +150,26 @@ fn planned(args: &PlanArgs) -> anyhow::Result<Planned> {
     if let Some(per_day) = args.per_day.filter(|per_day| !(per_day.is_finite() && *per_day > 0.0)) {
         return Err(wrong(format!("--per-day must be a positive number, not {per_day}")));
     }
+    if !(args.success_threshold >= 0.0 && args.success_threshold.is_finite()) {
+        return Err(wrong(format!("--success-threshold must be 0 or more, not {}", args.success_threshold)));
+    }
     let outlook =
         Outlook { baseline: args.baseline, deviation: sd, split: args.split, alpha: args.alpha, power: args.power };
-    let rows = match (args.lift, args.rows) {
-        (Some(lift), _) => rows_for(&outlook, lift, is_share)?,
-        (None, rows) => {
-            let total = rows.unwrap_or(0);
-            let n_b = (total as f64 * args.split).round() as u64;
-            if n_b < 2 || total - n_b < 2 {
-                return Err(wrong(format!("--rows {total} leaves a variant with fewer than two rows")));
-            }
-            PlannedRows { n_a: total - n_b, n_b }
-        }
+    let inflation = ab::inflation(args.looks, args.alpha, args.power)
+        .ok_or_else(|| wrong(format!("{} looks at --alpha {} cannot be computed", args.looks, args.alpha)))?;
+    let rows = match args.lift {
+        Some(lift) => rows_for(&outlook, lift, is_share)?.times(inflation),
+        None => given_rows(args)?,
     };
-    let mde_absolute = outlook.detectable(rows.total() as f64);
-    let mde = mde_absolute.filter(|_| args.baseline != 0.0).map(|mde| 100.0 * mde / args.baseline.abs());
-    let days = args.per_day.and_then(|per_day| rows.days(per_day));
+    let mde_absolute = outlook.detectable(rows.total() as f64 / inflation);
+    let mde = mde_absolute.filter(|_| args.baseline != 0.0).map(|mde| mde / args.baseline.abs());
+    let days = args.days.map(u64::from).or_else(|| args.per_day.and_then(|per_day| rows.days(per_day)));
+    let bar = Bar { threshold: args.success_threshold, mode: args.threshold_mode.into() };
+    let ship_lift = args.lift.or(mde);
+    let prospect = ship_lift.and_then(|lift| outlook.prospect(rows, lift, is_share, bar, args.looks));
+    let of_rows = |share: f64| (share * rows.total() as f64).round() as u64;
     let mut warnings = Vec::new();
+    warnings.extend(ship_lift.zip(prospect).and_then(|(lift, prospect)| text::below_power(args, lift, &prospect)));
     if let Some(days) = days.filter(|days| *days > u64::from(LONGEST_DAYS)) {
         warnings.push(format!("{days} days is longer than a month: what is compared will have changed meanwhile"));
     }
@@ -136,8 +191,18 @@ fn planned(args: &PlanArgs) -> anyhow::Result<Planned> {
         n_total: rows.total(),
         per_day: args.per_day,
         days,
-        mde,
+        mde: mde.map(|mde| 100.0 * mde),
         mde_absolute,
+        looks: args.looks,
+        inflation,
+        expected_rows: prospect.map(|prospect| Expected {
+            with_lift: of_rows(prospect.share_with_lift),
+            without_difference: of_rows(prospect.share_without),
+        }),
+        success_threshold: args.success_threshold,
+        threshold_mode: args.threshold_mode.into(),
+        ship_lift: ship_lift.filter(|_| prospect.is_some()).map(|lift| 100.0 * lift),
+        ship_chance: prospect.map(|prospect| prospect.ship_chance),
         warnings,
     })
 }
@@ -161,37 +226,22 @@ fn rows_for(outlook: &Outlook, lift: f64, is_share: bool) -> anyhow::Result<Plan
         .ok_or_else(|| wrong(format!("no number of rows that could be planned shows {} %", 100.0 * lift)))
 }
 
-fn render(p: &Planned) -> String {
-    let power = 100.0 * p.power;
-    let first = match (p.lift, p.mde) {
-        (Some(lift), _) => format!(
-            "{} rows ({} of A, {} of B) show an improvement of {lift:.1} % in {power:.0} of 100 cases.",
-            p.n_total, p.n_a, p.n_b
-        ),
-        (None, Some(mde)) => format!(
-            "{} rows ({} of A, {} of B) show a difference of {mde:.2} % or more in {power:.0} of 100 cases.",
-            p.n_total, p.n_a, p.n_b
-        ),
-        (None, None) => format!(
-            "{} rows ({} of A, {} of B) show a difference of {} or more in {power:.0} of 100 cases.",
-            p.n_total,
-            p.n_a,
-            p.n_b,
-            output::number(p.mde_absolute)
-        ),
+/// The rows of --rows, or those that come in --days.
+fn given_rows(args: &PlanArgs) -> anyhow::Result<PlannedRows> {
+    let wrong = |message: String| -> anyhow::Error { exit::Failure::usage(message).into() };
+    let in_days = args.days.zip(args.per_day).map(|(days, per_day)| (f64::from(days) * per_day).floor());
+    let (asked, total) = match (args.rows, in_days, args.days, args.per_day) {
+        (None, Some(rows), Some(days), Some(per_day)) => {
+            if rows >= 1e15 {
+                return Err(wrong(format!("--per-day {per_day} is more than can be planned with")));
+            }
+            (format!("--days {days} at --per-day {per_day}"), rows as u64)
+        }
+        (rows, ..) => (format!("--rows {}", rows.unwrap_or(0)), rows.unwrap_or(0)),
     };
-    let mut lines = vec![first, String::new()];
-    lines.push(format!(
-        "baseline         {} (standard deviation {})",
-        output::number(Some(p.baseline)),
-        output::number(Some(p.sd))
-    ));
-    lines.push(format!("level            {} two-sided, {:.0} % of the rows for B", p.alpha, 100.0 * p.split));
-    let mde = p.mde.map_or_else(String::new, |mde| format!(" ({mde:.2} %)"));
-    lines.push(format!("smallest effect  {}{mde}", output::number(p.mde_absolute)));
-    if let (Some(days), Some(per_day)) = (p.days, p.per_day) {
-        lines.push(format!("days             {days} at {per_day} rows a day"));
+    let n_b = (total as f64 * args.split).round() as u64;
+    if n_b < 2 || total.saturating_sub(n_b) < 2 {
+        return Err(wrong(format!("{asked} leaves a variant with fewer than two rows")));
     }
-    lines.extend(p.warnings.iter().map(|warning| format!("warning: {warning}")));
-    lines.join("\n")
+    Ok(PlannedRows { n_a: total - n_b, n_b })
 }

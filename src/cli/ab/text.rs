@@ -1,8 +1,9 @@
 //! How tests and looks are written for people.
 
+use super::outlook::Outlook;
 use crate::cli::output;
 use crate::notify::text::one_line;
-use crate::registry::ab_tests::{ResultRow, TestRow};
+use crate::registry::ab_tests::{ResultRow, Rules, SideMetric, TestRow};
 
 /// A list of tests.
 pub(super) fn tests(rows: &[TestRow]) -> String {
@@ -25,7 +26,9 @@ pub(super) fn tests(rows: &[TestRow]) -> String {
 
 /// One test.
 pub(super) fn test(t: &TestRow) -> String {
+    let rules = Rules::of(t);
     let direction = if t.lower_is_better { "lower is better" } else { "higher is better" };
+    let assumed = if rules.direction_is_assumed { ", assumed" } else { "" };
     let by = t.created_by.as_deref().unwrap_or("-");
     let mut facts = vec![
         ("test", t.test_name.clone()),
@@ -33,12 +36,15 @@ pub(super) fn test(t: &TestRow) -> String {
         ("status", t.status.clone()),
         ("A", format!("{} {}", t.model_a_name, t.model_a_version)),
         ("B", format!("{} {}, for {:.0} % of the traffic", t.model_b_name, t.model_b_version, 100.0 * t.traffic_split)),
-        ("metric", format!("{} ({direction})", t.success_metric)),
-        ("asks for", format!("{:.1} % better, by {}", 100.0 * t.success_threshold, t.statistical_test)),
-        ("level", format!("{}, from {} rows of each arm", t.significance_level, t.min_samples)),
-        ("looks", looks(t)),
-        ("created", format!("{} UTC by {by}", output::time(Some(t.created_at)))),
+        ("metric", format!("{} ({direction}{assumed})", t.success_metric)),
+        ("asks for", format!("{}, by {}", claim(&rules), t.statistical_test)),
+        ("level", format!("{}, from {} rows of each arm{}", t.significance_level, t.min_samples, duration(&rules))),
     ];
+    facts.extend(beside(&rules));
+    facts.extend([
+        ("looks", looks(t, &rules)),
+        ("created", format!("{} UTC by {by}", output::time(Some(t.created_at)))),
+    ]);
     if t.started_at.is_some() {
         facts.push(("started", format!("{} UTC", output::time(t.started_at))));
     }
@@ -55,10 +61,65 @@ pub(super) fn test(t: &TestRow) -> String {
     lines.join("\n")
 }
 
-fn looks(t: &TestRow) -> String {
-    match t.plan.get("planned_looks").and_then(serde_json::Value::as_u64) {
-        Some(planned) => format!("{} taken, {planned} planned", t.looks),
-        None => format!("{} taken", t.looks),
+/// One test, and how long it is likely to go on.
+pub(super) fn test_and_outlook(t: &TestRow, outlook: Option<&Outlook>) -> String {
+    let left = outlook.map_or_else(String::new, |outlook| format!("\n{:<10}{}", "left", outlook.text()));
+    test(t) + &left
+}
+
+/// What B has to show.
+fn claim(rules: &Rules) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let margin = percent(rules.margin.unwrap_or(0.0));
+    match (rules.hypothesis.as_str(), rules.threshold_mode.as_str()) {
+        ("non_inferiority", _) => format!("worse by less than {margin}"),
+        ("equivalence", _) => format!("within {margin} either way"),
+        (_, "superiority") => {
+            format!("{} better for sure (the interval's lower end)", percent(rules.success_threshold))
+        }
+        _ => format!("{} better", percent(rules.success_threshold)),
+    }
+}
+
+fn duration(rules: &Rules) -> String {
+    match rules.min_duration_seconds {
+        Some(seconds) if seconds % 86_400 == 0 => format!(", after {} days", seconds / 86_400),
+        Some(seconds) => format!(", after {:.1} hours", seconds as f64 / 3600.0),
+        None => String::new(),
+    }
+}
+
+/// What is looked at beside the metric, a line each.
+fn beside(rules: &Rules) -> Vec<(&'static str, String)> {
+    let named = |metric: &SideMetric| {
+        let direction = if metric.lower_is_better == Some(true) { "lower is better" } else { "higher is better" };
+        let margin =
+            metric.margin.map_or_else(String::new, |margin| format!(", worse by less than {} %", 100.0 * margin));
+        format!("{} ({direction}{margin})", metric.name)
+    };
+    let list = |metrics: &[SideMetric]| metrics.iter().map(named).collect::<Vec<_>>().join(", ");
+    let mut facts = Vec::new();
+    if !rules.guardrails.is_empty() {
+        facts.push(("guards", list(&rules.guardrails)));
+    }
+    if !rules.secondary_metrics.is_empty() {
+        facts.push(("beside", list(&rules.secondary_metrics)));
+    }
+    if let Some(covariate) = &rules.covariate {
+        facts.push(("adjusts", format!("outcomes by {covariate}")));
+    }
+    if rules.sample_ratio_policy == "warn" {
+        facts.push(("split", "a wrong one is said and does not stop the test".to_owned()));
+    }
+    facts
+}
+
+fn looks(t: &TestRow, rules: &Rules) -> String {
+    match (rules.planned_looks, rules.monitoring.as_str()) {
+        (_, "horizon") => format!("{} taken, the last one decides", t.looks),
+        (_, "always_valid") => format!("{} taken, each may decide (confidence sequence)", t.looks),
+        (Some(planned), _) => format!("{} taken, {planned} planned", t.looks),
+        (None, _) => format!("{} taken", t.looks),
     }
 }
 
