@@ -34,7 +34,7 @@ impl Evaluation {
             "sample_ratio_mismatch" => {
                 "An assignment that gives the promised shares; if another split was used, say which.".to_owned()
             }
-            "zero_variance" => "Outcomes that vary within a variant: without noise there is nothing to weigh a difference against.".to_owned(),
+            "zero_variance" => "Values that vary: without noise there is nothing to weigh a difference against.".to_owned(),
             "baseline_zero" => "An outcome whose mean is not 0 for A, or a judgement of the absolute difference by people.".to_owned(),
             "treatment_significantly_worse" => {
                 "More rows will hardly change this: B would have to become better, not only less bad.".to_owned()
@@ -50,8 +50,15 @@ impl Evaluation {
                     "More rows, if the lower end of the interval, {low:.1} %, then reaches the {bar:.1} % that are asked for; or a lower \
                      threshold."
                 ),
-                None => "More rows of A: its mean cannot be told from 0, so the interval has no lower end.".to_owned(),
+                None => "An interval with a lower end, which this test does not give.".to_owned(),
             },
+            "baseline_indistinguishable_from_zero" => {
+                "More rows, until A can be told from 0; or a judgement of the absolute difference by people.".to_owned()
+            }
+            "directions_differ" => {
+                "A look at the few rows that pull the mean; then a test of what matters: means (t_test) or the order of values.".to_owned()
+            }
+            "unplanned_look" => "A new test: the looks of this one are used up.".to_owned(),
             "significant_and_meets_threshold" if plan.threshold_mode == ThresholdMode::Superiority => {
                 match self.relative_improvement_ci {
                     Some([low, _]) => format!("A threshold above {low:.1} %, where the interval begins."),
@@ -84,6 +91,9 @@ impl Evaluation {
         // Rows go with the square of what they can show.
         let factor = (found / bar) * (found / bar);
         let rows = self.n_a.max(self.n_b) as f64 * factor;
-        format!("{shown} To show {bar:.1} % it takes about {rows:.0} rows in each variant.")
+        format!(
+            "{shown} To tell a true {bar:.1} % from none as often it takes about {rows:.0} rows in each variant; to reach the threshold as often it \
+             takes more."
+        )
     }
 }

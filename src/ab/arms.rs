@@ -39,6 +39,8 @@ pub struct Arms {
     a: Moments,
     b: Moments,
     data: Data,
+    /// Variance that both means have in common, because both were adjusted around one covariate's mean.
+    common_noise: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -61,20 +63,21 @@ pub struct Share {
 impl Arms {
     /// From sufficient statistics.
     pub fn of_moments(a: Moments, b: Moments) -> Self {
-        Self { a, b, data: Data::Moments }
+        Self { a, b, data: Data::Moments, common_noise: 0.0 }
     }
 
     /// From the rows of each arm; `None` and values that are not finite are dropped and counted.
     pub fn of_rows(a: &[Option<f64>], b: &[Option<f64>]) -> Self {
         let kept =
             |rows: &[Option<f64>]| -> Vec<f64> { rows.iter().flatten().copied().filter(|v| v.is_finite()).collect() };
-        Self { a: Moments::of_options(a), b: Moments::of_options(b), data: Data::Rows(kept(a), kept(b)) }
+        let data = Data::Rows(kept(a), kept(b));
+        Self { a: Moments::of_options(a), b: Moments::of_options(b), data, common_noise: 0.0 }
     }
 
     /// From complete rows of each arm.
     pub fn of_values(a: &[f64], b: &[f64]) -> Self {
         let kept = |rows: &[f64]| -> Vec<f64> { rows.iter().copied().filter(|v| v.is_finite()).collect() };
-        Self { a: Moments::of(a), b: Moments::of(b), data: Data::Rows(kept(a), kept(b)) }
+        Self { a: Moments::of(a), b: Moments::of(b), data: Data::Rows(kept(a), kept(b)), common_noise: 0.0 }
     }
 
     /// From counts of successes.
@@ -104,6 +107,7 @@ impl Arms {
             a: Moments::of_options(&left),
             b: Moments::of_options(&right),
             data: Data::Pairs(kept(&left), kept(&right)),
+            common_noise: 0.0,
         })
     }
 
@@ -121,7 +125,18 @@ impl Arms {
             a: Moments::of(a),
             b: Moments::of(b),
             data: Data::Scores { labels: kept.iter().map(|&i| labels[i]).collect(), a: side(a), b: side(b) },
+            common_noise: 0.0,
         })
+    }
+
+    /// These arms, whose means share noise of this variance that cancels in their difference.
+    pub(super) fn with_common_noise(self, variance: f64) -> Self {
+        Self { common_noise: variance, ..self }
+    }
+
+    /// The variance that both means have in common and their difference has not.
+    pub(super) fn common_noise(&self) -> f64 {
+        self.common_noise
     }
 
     /// Rows, mean and variance of A.

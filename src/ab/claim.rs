@@ -20,7 +20,7 @@ impl Evaluation {
         let margin = self.margin_in_words()?;
         let p = self.margin_p_value.map_or_else(String::new, |p| format!(" (p {})", p_in_words(Some(p))));
         let [low, high] = match self.relative_improvement_ci {
-            Some(ends) => ends.map(|end| format!("{end:+.1} %")),
+            Some(ends) => ends.map(|end| format!("{end:+.2} %")),
             None => ["nowhere".to_owned(), "nowhere".to_owned()],
         };
         let shown = match self.hypothesis {
@@ -69,7 +69,7 @@ impl Evaluation {
             }
             "inferior" => "More rows will hardly change this: B would have to become better.".to_owned(),
             "better_than_equivalent" => {
-                "People who take the better model gladly; a test that asks whether B is better would say so.".to_owned()
+                "Nothing in the rows: B is not as good as A but better. A test that asks whether B is better would ship it.".to_owned()
             }
             "non_inferiority_not_shown" | "equivalence_not_shown" => format!(
                 "More rows, which make the interval narrower. A margin wider than {margin} % would have had to be agreed before the test."

@@ -90,6 +90,8 @@ pub(super) struct Evidence {
     pub(super) meets_threshold: Option<bool>,
     /// Whether the improvement itself reaches it, and only the end of its interval that was asked for does not.
     pub(super) lower_end_is_short: bool,
+    /// Whether that end does not exist, because A cannot be told from 0.
+    pub(super) lower_end_is_unbounded: bool,
     /// Whether even the upper end of the interval stays below the bar.
     pub(super) cannot_meet_threshold: bool,
     /// The interval of the relative improvement at the level of this look, in percent.
@@ -147,6 +149,7 @@ impl Evidence {
             (_, Some(Undefined::InsufficientData)) => (Decision::Continue, None, "below_min_samples"),
             (_, Some(undefined)) => (Decision::InvalidData, None, undefined.as_str()),
             _ => match (self.silent, plan.hypothesis) {
+                (Some("unplanned_look"), _) => (self.end(self.is_last), None, "unplanned_look"),
                 (Some(reason), _) => (self.end(self.is_final), None, reason),
                 (None, Hypothesis::Superiority) => self.is_better_by_enough(significant),
                 (None, Hypothesis::NonInferiority(margin)) => self.is_within(margin, significant, "not_inferior"),
@@ -168,6 +171,9 @@ impl Evidence {
             true if !self.is_better => (Decision::KeepA, Some(Winner::A), "treatment_significantly_worse"),
             true if self.baseline_zero => (Decision::Inconclusive, None, "baseline_zero"),
             true if reached => self.ships("significant_and_meets_threshold"),
+            true if self.lower_end_is_unbounded => {
+                (self.end(self.is_last), None, "baseline_indistinguishable_from_zero")
+            }
             true if self.is_last => (Decision::KeepA, None, below),
             _ if self.cannot_meet_threshold && self.is_repeated => (Decision::KeepA, None, "cannot_reach_threshold"),
             true => (Decision::Continue, None, below),

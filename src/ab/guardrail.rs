@@ -5,11 +5,12 @@
 use serde::Serialize;
 
 use super::confidence_sequence::SEQUENCE_FROM;
+use super::judgement::unusable;
 use super::looks::Rule;
 use super::margin::beyond_margin_of;
 use super::methods::{DeLongTest, PairedTTest};
 use super::sentence::{p_in_words, percent_in_words};
-use super::{Arms, Comparison, Improvement, Question, Test, Undefined, improvement, welch};
+use super::{Arms, Comparison, Improvement, Plan, Question, Test, Undefined, improvement, welch};
 
 /// What a guardrail asks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -60,12 +61,16 @@ pub struct GuardrailResult {
 }
 
 impl Guardrail {
-    /// Judges the metric's arms, one-sided. Harm is searched for at the plan's level `alpha` at every look, for finding it is what is to
-    /// be easy. Being inside the margin is held against the rule of the look, for it is what may ship.
-    pub(super) fn judge(&self, arms: &Arms, alpha: f64, rule: Rule) -> GuardrailResult {
+    /// Judges the metric's arms, one-sided. Harm is searched for at the plan's level at every look, for finding it is what is to be easy.
+    /// Being inside the margin is held against the rule of the look, for it is what may ship: against half of its level, as the same
+    /// margin is where it is the question of the test. It fails closed: with fewer rows than the plan asks for in an arm, or values that are
+    /// missing in one arm more than in the other, nothing is known of it.
+    pub(super) fn judge(&self, arms: &Arms, plan: &Plan, rule: Rule) -> GuardrailResult {
+        let alpha = plan.significance_level;
         let (level, rule) = match (self.rule, rule) {
-            (GuardrailRule::NonInferiority(_), Rule::Level(level)) => (level, rule),
-            (GuardrailRule::NonInferiority(_), _) => (alpha, rule),
+            (GuardrailRule::NonInferiority(_), Rule::Level(level)) => (level / 2.0, rule),
+            (GuardrailRule::NonInferiority(_), Rule::Silent(_)) => (alpha / 2.0, rule),
+            (GuardrailRule::NonInferiority(_), Rule::Sequence(_)) => (alpha, rule),
             (GuardrailRule::NoHarm, _) => (alpha, Rule::Level(alpha)),
         };
         let found = compared(arms, 2.0 * if level > 0.0 { level } else { alpha });
@@ -78,7 +83,10 @@ impl Guardrail {
                 beyond_margin_of(arms, &found, -margin, self.lower_is_better).map(|test| test.p_under(rule, arms))
             }
         });
+        let too_few = arms.a().n().min(arms.b().n()) < plan.min_samples.max(2);
         let (passes, p_value, reason) = match (tail, self.rule) {
+            _ if unusable(arms).is_some() => (false, None, unusable(arms)),
+            _ if too_few => (false, None, Some("below_min_samples")),
             (Ok(tail), GuardrailRule::NoHarm) => (tail.p() >= level, Some(tail.p()), None),
             (Ok(tail), GuardrailRule::NonInferiority(_)) => (tail.p() < level, Some(tail.p()), None),
             // Both arms constant: the values themselves say whether it got worse.
@@ -125,7 +133,11 @@ impl GuardrailResult {
         let by = self.relative_improvement.map_or_else(String::new, |percent| format!(" by {:.1} %", percent.abs()));
         match (self.rule, self.p_value, self.reason) {
             (_, _, Some("zero_variance")) => format!("is worse{by}"),
-            (_, _, Some("insufficient_data")) => "has too few rows to be judged".to_owned(),
+            (_, _, Some("insufficient_data" | "below_min_samples")) => {
+                format!("has too few rows to be judged ({} of A, {} of B)", self.n_a, self.n_b)
+            }
+            (_, _, Some("no_usable_rows")) => "has no rows in both arms to be judged by".to_owned(),
+            (_, _, Some("missing_values_differ")) => "is missing in one arm more than in the other".to_owned(),
             (_, _, Some(reason)) => format!("cannot be judged ({reason})"),
             (GuardrailRule::NoHarm, p, None) => format!("is worse{by} (p {})", p_in_words(p)),
             (GuardrailRule::NonInferiority(margin), ..) => {

@@ -23,7 +23,9 @@ fn shipping(guardrails: &[(Guardrail, Arms)], looks: Looks) -> Evaluation {
 #[test]
 fn line_8_a_failed_guardrail_asks_people() {
     let (no_harm, inside) = (guardrail(GuardrailRule::NoHarm), guardrail(GuardrailRule::NonInferiority(0.02)));
-    let judge = |guardrail: &Guardrail, arms: &Arms| guardrail.judge(arms, 0.05, Rule::Level(0.05));
+    let judge = |guardrail: &Guardrail, arms: &Arms| {
+        guardrail.judge(arms, &Plan { min_samples: 2, ..Plan::default() }, Rule::Level(0.05))
+    };
     let (same, slower) = (latency(200.5), latency(205.0));
     assert!(judge(&no_harm, &same).passes && judge(&inside, &same).passes);
     let failed = judge(&no_harm, &slower);
@@ -35,7 +37,7 @@ fn line_8_a_failed_guardrail_asks_people() {
     assert!(!worse.passes && worse.reason == Some("zero_variance") && worse.relative_improvement == Some(-100.0));
     assert!(judge(&no_harm, &Arms::of_moments(constant(1.0), constant(1.0))).passes);
     let unknown = judge(&no_harm, &Arms::of_moments(Moments::new(), constant(1.0)));
-    assert!(!unknown.passes && unknown.reason == Some("insufficient_data"), "nothing known is no pass");
+    assert!(!unknown.passes && unknown.reason == Some("no_usable_rows"), "nothing known is no pass");
 
     let found = shipping(&[(no_harm.clone(), same), (no_harm, slower.clone()), (inside, slower)], Looks::ONCE);
     assert_eq!((verdict(&found), found.winner), (("REVIEW", "guardrail_failed"), None));
@@ -51,9 +53,11 @@ fn line_8_a_failed_guardrail_asks_people() {
 
 #[test]
 fn harm_is_searched_for_at_every_look_and_a_margin_is_held_against_its_level() {
-    // One-sided p of harm 0.03 and of being inside 1 % 0.03.
+    // One-sided p of harm 0.03 and of being inside 1 % 0.014: half of the level is what the margin is held against.
     let harmed = [(guardrail(GuardrailRule::NoHarm), latency(201.7))];
-    let inside = [(guardrail(GuardrailRule::NonInferiority(0.01)), latency(200.3))];
+    let inside = [(guardrail(GuardrailRule::NonInferiority(0.01)), latency(200.0))];
+    let almost = [(guardrail(GuardrailRule::NonInferiority(0.01)), latency(200.3))];
+    assert!(!shipping(&almost, Looks::ONCE).guardrails[0].passes, "p is 0.03");
     for (guardrails, passes) in [(&harmed, [false, false]), (&inside, [true, false])] {
         let of = |looks| shipping(guardrails, looks).guardrails[0].clone();
         let (once, early) = (of(Looks::ONCE), of(look(2, Some(4), false)));
@@ -75,9 +79,9 @@ fn pairs_are_compared_as_pairs() {
         noise.iter().enumerate().map(|(i, x)| Some(x + 100.0 + shift * (i % 3) as f64)).collect::<Vec<_>>()
     };
     let arms = Arms::of_pairs(&side(0.0), &side(1.5)).unwrap();
-    let worse = guardrail(GuardrailRule::NoHarm).judge(&arms, 0.05, Rule::Level(0.05));
+    let worse = guardrail(GuardrailRule::NoHarm).judge(&arms, &Plan::default(), Rule::Level(0.05));
     assert!(!worse.passes && worse.p_value.unwrap() < 1e-20, "{worse:?}");
-    let inside = guardrail(GuardrailRule::NonInferiority(0.02)).judge(&arms, 0.05, Rule::Level(0.05));
+    let inside = guardrail(GuardrailRule::NonInferiority(0.02)).judge(&arms, &Plan::default(), Rule::Level(0.05));
     assert!(inside.passes && inside.p_value.unwrap() < 1e-10, "{inside:?}");
     // The contrast of every pair, written out: B - 1.02 A.
     let contrast: Vec<f64> = arms.pairs().map(|(a, b)| a.iter().zip(b).map(|(a, b)| b - 1.02 * a).collect()).unwrap();
@@ -120,4 +124,22 @@ fn secondary_metrics_are_adjusted_for_each_other() {
     let json = serde_json::to_value(&found).unwrap();
     assert_eq!(json["secondary_metrics"][0]["name"], "a");
     assert!(json.get("guardrails").is_none() && json.get("share").is_none() && json.get("hypothesis").is_none());
+}
+
+#[test]
+fn a_guardrail_that_nobody_can_judge_does_not_hold() {
+    let values = |mean: f64, n: usize| (0..n).map(|i| Some(mean + (i % 3) as f64)).collect::<Vec<_>>();
+    let few = Arms::of_rows(&values(100.0, 3), &values(180.0, 3));
+    let found = &shipping(&[(guardrail(GuardrailRule::NoHarm), few)], Looks::ONCE);
+    assert_eq!((found.decision, found.guardrails[0].reason), (Decision::Review, Some("below_min_samples")));
+    assert!(
+        found.sentence().contains("latency_ms has too few rows to be judged (3 of A, 3 of B)"),
+        "{}",
+        found.sentence()
+    );
+    let mut missing = values(100.0, 400);
+    missing[..320].fill(None);
+    let found =
+        shipping(&[(guardrail(GuardrailRule::NoHarm), Arms::of_rows(&values(100.0, 400), &missing))], Looks::ONCE);
+    assert_eq!((found.decision, found.guardrails[0].reason), (Decision::Review, Some("missing_values_differ")));
 }

@@ -3,16 +3,16 @@
 use super::confidence_sequence::SEQUENCE_FROM;
 use super::decision::Evidence;
 use super::effect::effect_size;
-use super::improvement::{Improvement, meets_threshold};
+use super::improvement::{Improvement, common_exponent, meets_threshold};
 use super::looks::{Held, Rule};
 use super::margin::beyond_margin_of;
 use super::sample_ratio::{SampleRatio, sample_ratio};
 use super::secondary::secondary_metrics;
 use super::{
-    Arms, Circumstances, Comparison, Evaluation, Hypothesis, Looks, MISMATCH_BELOW, Plan, Question, ThresholdMode,
-    improvement,
+    Arms, Circumstances, Comparison, Evaluation, Hypothesis, Looks, MISMATCH_BELOW, Plan, Question, Ratio,
+    ThresholdMode, improvement,
 };
-use crate::stats::{Tail, homogeneity, normal_quantile};
+use crate::stats::{Tail, homogeneity, normal_quantile, scale};
 
 /// Evaluates one look. Never panics; what cannot be computed is `None` and the decision says so.
 ///
@@ -38,7 +38,7 @@ pub fn evaluate_under(plan: &Plan, arms: &Arms, looks: Looks, circumstances: &Ci
     };
     let question = Question { alpha: if alpha > 0.0 { alpha } else { plan.significance_level }, seed: plan.seed };
     let compared = plan.test.compare(arms, &question);
-    let found = compared.as_ref().ok().map(|found| under_rule(*found, held.rule, arms));
+    let found = compared.as_ref().ok().map(|found| with_common_noise(under_rule(*found, held.rule, arms), arms));
     let needs_error = found.is_some_and(|found| found.standard_error.is_none());
     let held = if needs_error { held.without_standard_error(plan.significance_level, looks.is_final) } else { held };
     let improvement = relative(plan, arms, found.as_ref());
@@ -51,8 +51,7 @@ pub fn evaluate_under(plan: &Plan, arms: &Arms, looks: Looks, circumstances: &Ci
         }
     };
     let too_early = matches!(held.rule, Rule::Sequence(_)) && a.n().min(b.n()) < SEQUENCE_FROM;
-    let judge =
-        |(guardrail, arms): &(super::Guardrail, Arms)| guardrail.judge(arms, plan.significance_level, held.rule);
+    let judge = |(guardrail, arms): &(super::Guardrail, Arms)| guardrail.judge(arms, plan, held.rule);
     let guardrails: Vec<_> = circumstances.guardrails.iter().map(judge).collect();
     let meets = |percent| match plan.hypothesis {
         Hypothesis::Superiority => meets_threshold(percent, plan.success_threshold),
@@ -76,6 +75,8 @@ pub fn evaluate_under(plan: &Plan, arms: &Arms, looks: Looks, circumstances: &Ci
         }),
         baseline_zero: found.map_or(a.mean() == Some(0.0), |found| found.values[0] == 0.0),
         meets_threshold: reached,
+        lower_end_is_unbounded: plan.threshold_mode == ThresholdMode::Superiority
+            && improvement.reason == Some("baseline_indistinguishable_from_zero"),
         lower_end_is_short: reached != Some(true) && meets(improvement.percent) == Some(true),
         cannot_meet_threshold: alpha > 0.0 && meets(high) == Some(false),
         // At a level of 0 nothing is shown, and the interval is one of the plan's level.
@@ -113,7 +114,7 @@ pub fn evaluate_under(plan: &Plan, arms: &Arms, looks: Looks, circumstances: &Ci
         margin_p_value: found.and_then(|found| margin_p(plan, arms, &found, held.rule)),
         level,
         share: held.share.filter(|share| level.is_some() && share.is_finite()),
-        posterior: found.and_then(|found| found.posterior),
+        posterior: found.and_then(|found| found.posterior).map(|found| found.of_direction(plan.lower_is_better)),
         sample_ratio_p_value: ratio.map(|ratio| ratio.p_value.p()),
         sample_ratio_mismatch: evidence.mismatch,
         is_significant: evidence.is_significant(plan),
@@ -166,6 +167,14 @@ fn under_rule(found: Comparison, rule: Rule, arms: &Arms) -> Comparison {
     }
 }
 
+/// What an adjustment by a covariate leaves in both means alike cancels in the difference, and is noise of the baseline.
+fn with_common_noise(found: Comparison, arms: &Arms) -> Comparison {
+    let unit = common_exponent(arms.a(), arms.b()).unwrap_or(0);
+    let noise = scale(arms.common_noise(), -2 * unit);
+    let ratio = found.ratio.map(|ratio| Ratio { baseline_variance: ratio.baseline_variance + noise, ..ratio });
+    Comparison { ratio, ..found }
+}
+
 /// The p-value of the claim with a margin, where the test gives the improvement an interval: the larger of both sides' for equivalence.
 fn margin_p(plan: &Plan, arms: &Arms, found: &Comparison, rule: Rule) -> Option<f64> {
     let of = |margin: f64| beyond_margin_of(arms, found, margin, plan.lower_is_better).ok();
@@ -194,13 +203,18 @@ fn relative(plan: &Plan, arms: &Arms, found: Option<&Comparison>) -> Improvement
 }
 
 /// Why the rows themselves cannot be used: an empty arm, or values that are missing in one arm more than in the other.
-fn unusable(arms: &Arms) -> Option<&'static str> {
+pub(super) fn unusable(arms: &Arms) -> Option<&'static str> {
     let (a, b) = (arms.a(), arms.b());
     if a.n() == 0 || b.n() == 0 {
         return Some("no_usable_rows");
     }
-    let test = homogeneity([(a.n(), b.n()), (a.dropped(), b.dropped())].into_iter())?;
-    (test.degrees_of_freedom > 0 && test.p_value.p() < MISMATCH_BELOW).then_some("missing_values_differ")
+    missing_differ([a.n(), b.n()], [a.dropped(), b.dropped()]).then_some("missing_values_differ")
+}
+
+/// Whether values are missing in one arm more than in the other, beyond chance.
+pub(super) fn missing_differ(there: [u64; 2], missing: [u64; 2]) -> bool {
+    let test = homogeneity([(there[0], there[1]), (missing[0], missing[1])].into_iter());
+    test.is_some_and(|test| test.degrees_of_freedom > 0 && test.p_value.p() < MISMATCH_BELOW)
 }
 
 /// B - A also where no test is defined.

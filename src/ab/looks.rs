@@ -94,8 +94,8 @@ impl Held {
             lacks_standard_error: false,
         };
         if !looks.may_decide() {
-            // No planned look is left, so only a final one ends the test.
-            held.is_last = looks.is_final;
+            // No planned look is left; a glance beside the plan says nothing of what is.
+            held.is_last = looks != Looks::GLANCE;
             return held;
         }
         if let Some(level) = circumstances.level {
@@ -110,11 +110,11 @@ impl Held {
             return held;
         }
         match monitoring {
-            Monitoring::Horizon if held.is_last => held.rule = Rule::Level(alpha),
+            Monitoring::Horizon if is_at_the_horizon(looks, circumstances.share) => held.rule = Rule::Level(alpha),
             Monitoring::Horizon => held.rule = Rule::Silent("waits_for_horizon"),
             // Somebody asks for a verdict of what nobody could have decided on before.
             Monitoring::Auto if looks.is_final && looks.look == 1 => held.rule = Rule::Level(alpha),
-            Monitoring::GroupSequential if looks.is_final => held.rule = Rule::Level(alpha),
+            Monitoring::GroupSequential if looks.is_final && looks.look == 1 => held.rule = Rule::Level(alpha),
             // Without a plan there is no share of the information to spend by.
             Monitoring::GroupSequential => {}
             Monitoring::Auto | Monitoring::AlwaysValid => {
@@ -170,8 +170,9 @@ impl Clock {
         let now = given(circumstances.share).or(by_number(looks.look))?;
         let before: Option<Vec<f64>> =
             past.iter().zip(1..).map(|(look, number)| given(look.share).or(by_number(number))).collect();
-        // What is left goes to the look after which none can decide.
-        let now = if looks.is_last() { 1.0 } else { now };
+        // What is left goes to the last planned look. Whoever ends a test earlier may do so because of what was seen, so that look has the
+        // share of its place in the plan; a horizon that time has reached says so by its share.
+        let now = if looks.planned == Some(looks.look) { 1.0 } else { now };
         let clock = Self { before: before?, now, is_complete };
         (is_complete || looks.planned.is_some()).then_some(clock)
     }
@@ -180,7 +181,7 @@ impl Clock {
     fn spend(self, held: &mut Held, alpha: f64, rows: [u64; 2], past: &[PastLook], looks: Looks) {
         if self.before.iter().any(|share| *share >= 1.0) {
             // The level is used up, so this look is beyond the plan.
-            held.is_last = looks.is_final;
+            held.is_last = true;
             return;
         }
         let known = self.is_complete && past.iter().map(|look| look.rows).chain([rows]).all(|[a, b]| a.min(b) > 0);
@@ -198,16 +199,21 @@ impl Clock {
             // Of looks whose rows nobody knows, the best guess is that they were equally far apart.
             let planned = looks.planned.unwrap_or(looks.look).max(1);
             let equal = (1..=looks.look.min(planned)).map(|k| f64::from(k) / f64::from(planned)).collect::<Vec<_>>();
-            let mut shares = equal.clone();
-            if let Some(last) = shares.last_mut().filter(|_| looks.is_final) {
-                *last = 1.0;
-            }
-            (shares, equal)
+            (equal.clone(), equal)
         };
         held.share = shares.last().copied();
         held.is_last |= looks.planned.is_some() && held.share.is_some_and(|share| share >= 1.0);
         let found = boundaries_by(&shares, &information, alpha, Spending::OBrienFleming);
         held.rule = Rule::Level(found.last().map_or(0.0, |boundary| boundary.level));
+    }
+}
+
+/// Whether a look is the one that was to decide: by the time that has passed, else by its number; without a plan the one that ends the test.
+fn is_at_the_horizon(looks: Looks, share: Option<f64>) -> bool {
+    match (share, looks.planned) {
+        (Some(share), _) => share >= 1.0,
+        (None, Some(planned)) => planned == looks.look,
+        (None, None) => looks.is_final,
     }
 }
 

@@ -43,13 +43,19 @@ fn rows_that_are_not_equally_spaced_keep_the_level() {
 
 #[test]
 fn the_last_look_spends_what_is_left() {
-    // Ended at the second of four looks: the rest of the level goes to it.
-    let ended = after(&[past(None, 500)], 1000, Some(4), true, Some(0.6));
+    // A horizon that time has reached gets the rest of the level, whatever the number of its look.
+    let ended = after(&[past(None, 500)], 1000, Some(4), true, Some(1.0));
     let level = boundaries_by(&[0.25, 1.0], &[250.0, 500.0], 0.05, Spending::OBrienFleming)[1].level;
     assert_eq!((ended.level, ended.share), (Some(level), Some(1.0)));
     // Once it is spent, nothing is left for another.
     let after_it = after(&[past(None, 500), past(Some(1.0), 1000)], 2000, Some(4), false, Some(0.9));
-    assert_eq!((verdict(&after_it), after_it.level, after_it.share), (("CONTINUE", "unplanned_look"), None, None));
+    assert_eq!((verdict(&after_it), after_it.level, after_it.share), (("INCONCLUSIVE", "unplanned_look"), None, None));
+    let glance = at(&Plan::default(), &share(500, 1000), &share(600, 1000), Looks::GLANCE);
+    assert_eq!(
+        verdict(&glance),
+        ("CONTINUE", "unplanned_look"),
+        "a glance beside the plan says nothing of what is left"
+    );
     // The last planned look is the last that can decide, so it takes the rest, whatever the time says.
     let last = after(&[past(Some(0.4), 500)], 1000, Some(2), false, Some(0.8));
     assert_eq!((verdict(&last), last.share), (("INCONCLUSIVE", "not_significant"), Some(1.0)));
@@ -59,13 +65,40 @@ fn the_last_look_spends_what_is_left() {
 }
 
 #[test]
+fn ending_a_test_early_brings_nothing_forward() {
+    // Whoever ends it because of what was seen would find too much, if the rest of the level came with it.
+    for share_now in [None, Some(0.5)] {
+        let ended = after(&[past(None, 500)], 1000, Some(4), true, share_now);
+        let level = boundaries_by(&[0.25, 0.5], &[250.0, 500.0], 0.05, Spending::OBrienFleming)[1].level;
+        assert_eq!(
+            (verdict(&ended), ended.level, ended.share),
+            (("INCONCLUSIVE", "not_significant"), Some(level), Some(0.5))
+        );
+    }
+    let first = after(&[], 10_000, Some(28), true, None);
+    assert!(first.level.unwrap() < 1e-20, "{first:?}");
+    // Where only the last planned look decides, ending the test before it decides nothing.
+    let plan = Plan { monitoring: Monitoring::Horizon, ..Plan::default() };
+    let (a, b) = (share(500, 1000), share(600, 1000));
+    let early = at(&plan, &a, &b, look(2, Some(3), true));
+    assert_eq!((verdict(&early), early.level), (("INCONCLUSIVE", "waits_for_horizon"), None));
+    assert_eq!(at(&plan, &a, &b, look(3, Some(3), false)).decision, Decision::ShipB);
+    // By time, not by number, where time is what was planned.
+    let by_time = |share_now| {
+        let circumstances = Circumstances { share: share_now, ..Circumstances::default() };
+        evaluate_under(&plan, &Arms::of_moments(a, b), look(3, Some(3), false), &circumstances).decision
+    };
+    assert_eq!((by_time(Some(0.9)), by_time(Some(1.0))), (Decision::Continue, Decision::ShipB));
+}
+
+#[test]
 fn a_look_without_new_rows_uses_nothing_up() {
     let stale = after(&[past(None, 1000)], 1000, Some(4), false, None);
     assert_eq!((verdict(&stale), stale.level, stale.share), (("CONTINUE", "no_new_rows"), None, None));
     assert!(stale.sentence().contains("(1000 of A and 1000 of B then, 1000 and 1000 now)"), "{}", stale.sentence());
     assert_eq!(verdict(&after(&[past(None, 1000)], 900, Some(4), false, None)).1, "no_new_rows");
-    // The final look is judged all the same. It repeats what the first one saw, so it has the level nearly to itself.
-    let ended = after(&[past(None, 1000)], 1000, Some(4), true, None);
+    // The final look is judged all the same. It repeats what the first one saw, so at the horizon it has the level nearly to itself.
+    let ended = after(&[past(None, 1000)], 1000, Some(4), true, Some(1.0));
     assert_eq!((verdict(&ended), ended.share), (("INCONCLUSIVE", "not_significant"), Some(1.0)));
     assert!((ended.level.unwrap() - 0.05).abs() < 1e-6, "{ended:?}");
     assert!(ended.warnings[0].starts_with("the last look has no more rows"), "{:?}", ended.warnings);
@@ -82,11 +115,10 @@ fn looks_whose_rows_nobody_knows_are_taken_to_be_equally_far_apart() {
         let found = evaluate_under(&Plan::default(), &arms, look(2, Some(4), false), &circumstances);
         assert_eq!((found.level, found.share), (Some(planned_level(2, 4, 0.05)), Some(0.5)));
     }
-    // With the rest of the level where the test ends here.
+    // Also where the test ends here.
     let arms = Arms::of_moments(share(500, 1000), share(515, 1000));
     let ended = evaluate(&Plan::default(), &arms, look(2, Some(4), true));
-    let level = boundaries_by(&[0.25, 1.0], &[0.25, 0.5], 0.05, Spending::OBrienFleming)[1].level;
-    assert_eq!((ended.level, ended.share), (Some(level), Some(1.0)));
+    assert_eq!((ended.level, ended.share), (Some(planned_level(2, 4, 0.05)), Some(0.5)));
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn beyond_margin_of(
     margin: f64,
     lower_is_better: bool,
 ) -> Result<MarginTest, Undefined> {
-    if !arms.is_paired() {
+    if !arms.is_paired() && arms.common_noise() == 0.0 {
         return beyond_margin(arms.a(), arms.b(), margin, lower_is_better);
     }
     let ratio = found.ratio.ok_or(Undefined::NeedsPairs)?;

@@ -72,7 +72,7 @@ pub use progress::{Agreed, Need, Pace, Seen, pace};
 pub use sample_ratio::{MISMATCH_BELOW, SampleRatio, sample_ratio};
 pub use secondary::{Secondary, SecondaryMetric};
 pub use sequential_power::{Bar, Course, Prospect, Stop, course, inflation, sequential_drift};
-pub use units::{Adjustment, adjusted_arms, in_both_arms, linearised, unit_means, unit_sums};
+pub use units::{Adjustment, NotAdjusted, adjusted_arms, in_both_arms, linearised, unit_means, unit_sums};
 
 /// Every statistical test, the default first.
 pub static ALL: &[&dyn Test] = &[
@@ -145,6 +145,8 @@ pub fn likely_test(name: &str) -> Option<&'static str> {
 mod boundary_tests;
 #[cfg(test)]
 mod claim_tests;
+#[cfg(test)]
+mod cuped_tests;
 #[cfg(test)]
 mod guardrail_tests;
 #[cfg(test)]

@@ -12,12 +12,23 @@ use crate::stats::{Interval, Quadrature, Tail, beta_cdf, beta_quantile, beta_sf,
 /// What to believe after the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Posterior {
-    /// The probability that B is larger than A.
+    /// The probability that B is larger than A, whichever way is better.
     pub probability_b_larger: f64,
-    /// What choosing B costs on average, in the metric's unit, because A may be larger.
+    /// What choosing B costs on average, in the metric's unit, because A may be better.
     pub loss_of_choosing_b: f64,
-    /// What choosing A costs on average, because B may be larger.
+    /// What choosing A costs on average, because B may be better.
     pub loss_of_choosing_a: f64,
+}
+
+impl Posterior {
+    /// The same where less is better: what was lost by choosing one is lost by choosing the other.
+    pub(super) fn of_direction(self, lower_is_better: bool) -> Self {
+        if !lower_is_better {
+            return self;
+        }
+        let (of_a, of_b) = (self.loss_of_choosing_a, self.loss_of_choosing_b);
+        Self { loss_of_choosing_a: of_b, loss_of_choosing_b: of_a, ..self }
+    }
 }
 
 /// Two shares with beta posteriors.

@@ -123,7 +123,7 @@ proptest! {
         let made: Vec<_> =
             rows.iter().map(|(noise, x, known)| (Some(noise + factor * x), known.then_some(*x))).collect();
         let (a, b) = made.split_at(made.len() / 2);
-        let (arms, Some(adjustment)) = adjusted_arms(a, b) else { return Ok(()) };
+        let (arms, Ok(adjustment)) = adjusted_arms(a, b) else { return Ok(()) };
         let outcome = |arm: &[(Option<f64>, Option<f64>)]| arm.iter().map(|row| row.0).collect::<Vec<_>>();
         let plain = Arms::of_rows(&outcome(a), &outcome(b));
         let within = |arms: &Arms| arms.a().m2().unwrap() + arms.b().m2().unwrap();
@@ -188,8 +188,8 @@ fn rows_without_a_covariate_are_left_as_they_are() {
     // Nothing to adjust by: the arms are the plain ones.
     let (plain, none) =
         adjusted_arms(&[row(1.0, Some(2.0)), row(2.0, None)], &[row(1.0, Some(2.0)), row(3.0, Some(2.0))]);
-    assert_eq!((none, plain.rows().unwrap().0), (None, &[1.0, 2.0][..]));
-    assert_eq!(adjusted_arms(&[], &[]).1, None);
+    assert_eq!((none, plain.rows().unwrap().0), (Err(NotAdjusted::ExplainsNothing), &[1.0, 2.0][..]));
+    assert_eq!(adjusted_arms(&[], &[]).1, Err(NotAdjusted::ExplainsNothing));
 }
 
 #[test]

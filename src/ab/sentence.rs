@@ -78,7 +78,7 @@ impl Evaluation {
             "sample_ratio_mismatch" => {
                 format!("The arms did not get the rows that the split promises: {rows}; mend the assignment first.")
             }
-            "zero_variance" => "Outcomes do not vary within the arms, so no test is defined.".to_owned(),
+            "zero_variance" => "Nothing varies that a difference could be weighed against, so no test is defined.".to_owned(),
             "treatment_significantly_worse" => format!("B is worse by {size} (p {p}{level})."),
             "baseline_zero" => {
                 format!("B differs from A (p {p}), but A is 0, so there is no relative improvement to judge.")
@@ -93,10 +93,11 @@ impl Evaluation {
                 Some([low, _]) => format!(
                     "B is better by {size} (p {p}{level}), but its interval begins at {low:.1} %, which is below the threshold."
                 ),
-                None => format!(
-                    "B is better by {size} (p {p}{level}), but its interval is unbounded, so its lower end is below the threshold."
-                ),
+                None => format!("B is better by {size} (p {p}{level}), but its interval has no lower end."),
             },
+            "baseline_indistinguishable_from_zero" => format!(
+                "B is better (p {p}{level}), but A cannot be told from 0, so nobody can say by which share of it at least."
+            ),
             "below_min_duration" => format!("The test has not run as long as was agreed; so far p is {p} with {rows}."),
             "guardrail_failed" => {
                 format!(
@@ -112,7 +113,7 @@ impl Evaluation {
             "needs_pairs" => {
                 "The test compares two models on the same rows, and the arms have rows of their own.".to_owned()
             }
-            "needs_outcomes_of_0_or_1" => "The test compares shares, and some outcomes are neither 0 nor 1.".to_owned(),
+            "needs_outcomes_of_0_or_1" => "The test compares shares of ones, and the outcomes are no ones and zeros (means of units are none; summaries are `n` with `successes`).".to_owned(),
             "needs_labels_and_scores" => "The test needs labels and both models' scores of the same rows.".to_owned(),
             "one_class" => "All labels are of one class, so scores cannot be compared by them.".to_owned(),
             "below_success_threshold" => {

@@ -304,3 +304,38 @@ fn a_test_says_whether_it_has_an_interval() {
         assert_eq!(evaluation.relative_improvement_ci.is_some(), test.has_interval(), "{}", test.name());
     }
 }
+
+#[test]
+fn what_is_lost_goes_by_which_way_is_better() {
+    let (a, b) = (share(70, 1000), share(193, 1000));
+    let of = |lower_is_better| {
+        let found = at(&Plan { test: &Bayesian, lower_is_better, ..Plan::default() }, &a, &b, Looks::ONCE);
+        (found.decision, found.posterior.unwrap())
+    };
+    let ((ship, more), (keep, less)) = (of(false), of(true));
+    assert_eq!((ship, keep), (Decision::ShipB, Decision::KeepA));
+    assert!(more.loss_of_choosing_b < 1e-6 && less.loss_of_choosing_b > 0.12, "{more:?} {less:?}");
+    assert_eq!(more.probability_b_larger, less.probability_b_larger);
+}
+
+#[test]
+fn the_improvement_of_a_share_agrees_with_the_p_value() {
+    for (k, n, l, m) in [(17, 100, 13, 150), (17, 100, 41, 150), (5, 100, 13, 100), (50, 1000, 70, 1000)] {
+        for test in [&ProportionsZTest as &'static dyn Test, &ChiSquare] {
+            let found = at(&Plan { test, ..Plan::default() }, &share(k, n), &share(l, m), Looks::ONCE);
+            let [low, high] = found.relative_improvement_ci.unwrap();
+            assert_eq!(low <= 0.0 && high >= 0.0, found.p_value.unwrap() >= 0.05, "{k}/{n} {l}/{m}: {low} {high}");
+        }
+    }
+}
+
+#[test]
+fn a_baseline_that_may_be_zero_has_no_share_to_be_sure_of() {
+    let rows = |mean: f64| (0..200).map(|i| mean + f64::from(i % 2 * 2) - 1.0).collect::<Vec<_>>();
+    let arms = Arms::of_values(&rows(0.01), &rows(1.0));
+    let of = |threshold_mode| evaluate(&Plan { threshold_mode, ..Plan::default() }, &arms, Looks::ONCE);
+    assert_eq!(of(ThresholdMode::Point).decision, Decision::ShipB);
+    let sure = of(ThresholdMode::Superiority);
+    assert_eq!(verdict(&sure), ("INCONCLUSIVE", "baseline_indistinguishable_from_zero"));
+    assert!(sure.sentence().contains("A cannot be told from 0"), "{}", sure.sentence());
+}

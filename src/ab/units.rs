@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Arms;
-use crate::stats::{DoubleSum, mean_of};
+use super::judgement::missing_differ;
+use super::{Arms, MISMATCH_BELOW, welch};
+use crate::stats::{DoubleSum, Moments, mean_of};
 
 /// One value per unit: the mean of its values. Units in the order of their names; missing values are left out, and a unit without any has `None`.
 ///
@@ -62,6 +63,21 @@ pub struct Adjustment {
     pub without_covariate: [u64; 2],
 }
 
+/// Why outcomes are not adjusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotAdjusted {
+    /// Fewer than three rows have a covariate, it does not vary, or adjusting by it would add noise.
+    ExplainsNothing,
+    /// It is missing in one arm more than in the other, so one mean would be adjusted and the other not.
+    MissingDiffers,
+    /// It differs between the arms beyond chance, so it is not from before the assignment, or the assignment is broken.
+    ArmsDiffer,
+}
+
+/// What is left of the variance by rounding alone, as a share.
+const ROUNDING: f64 = 1e-20;
+
 /// An outcome and a covariate, where they are known.
 type Known = (Option<f64>, Option<f64>);
 
@@ -70,8 +86,8 @@ type Known = (Option<f64>, Option<f64>);
 ///
 /// Rows are `(outcome, covariate)`. Rows without an outcome are dropped and counted; a row without a covariate is left as it is, as if its
 /// covariate were the mean, and counted. `theta` and the mean are those of the rows of both arms that have both. The adjustment is
-/// `None`, and the arms are plain, where there is nothing to adjust by: fewer than three rows with both, a covariate that does not vary,
-/// or one whose adjustment would add noise.
+/// refused, and the arms are plain, where the adjustment would do no good: see [`NotAdjusted`]. Both means keep the noise of the
+/// covariate's mean; it cancels in their difference, and an interval of the relative improvement has to know of it.
 ///
 /// ```
 /// use steward::ab::adjusted_arms;
@@ -80,7 +96,7 @@ type Known = (Option<f64>, Option<f64>);
 /// assert!(adjustment.unwrap().variance_reduction > 0.99);
 /// assert!((arms.b().mean().unwrap() - arms.a().mean().unwrap() - 1.0).abs() < 1e-12);
 /// ```
-pub fn adjusted_arms(a: &[Known], b: &[Known]) -> (Arms, Option<Adjustment>) {
+pub fn adjusted_arms(a: &[Known], b: &[Known]) -> (Arms, Result<Adjustment, NotAdjusted>) {
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     let arms = [a, b].map(|arm| arm.iter().map(|&(y, x)| (finite(y), finite(x))).collect::<Vec<Known>>());
     let of = |pick: &dyn Fn(&Known) -> Option<f64>| {
@@ -89,22 +105,42 @@ pub fn adjusted_arms(a: &[Known], b: &[Known]) -> (Arms, Option<Adjustment>) {
     };
     let plain = of(&|row| row.0);
     let Some((theta, centre)) = explained(&arms) else {
-        return (plain, None);
+        return (plain, Err(NotAdjusted::ExplainsNothing));
     };
+    let count = |has: bool| {
+        [&arms[0], &arms[1]]
+            .map(|arm| arm.iter().filter(|row| row.0.is_some() && row.1.is_some() == has).count() as u64)
+    };
+    let (there, without_covariate) = (count(true), count(false));
+    if missing_differ(there, without_covariate) {
+        return (plain, Err(NotAdjusted::MissingDiffers));
+    }
+    let covariates = of(&|row| row.0.and(row.1));
+    if welch(covariates.a(), covariates.b(), MISMATCH_BELOW).is_ok_and(|found| found.p_value.p() < MISMATCH_BELOW) {
+        return (plain, Err(NotAdjusted::ArmsDiffer));
+    }
     let adjusted = of(&|row| row.0.map(|y| row.1.map_or(y, |x| y - theta * (x - centre))));
     let within = |arms: &Arms| Some(arms.a().m2()? + arms.b().m2()?);
     let (before, after) = (within(&plain), within(&adjusted));
     let left = before.zip(after).map(|(before, after)| after / before).filter(|left| *left <= 1.0);
-    match left {
-        Some(left)
-            if adjusted.a().dropped() == plain.a().dropped() && adjusted.b().dropped() == plain.b().dropped() =>
-        {
-            let missing = |arm: &[Known]| arm.iter().filter(|row| row.0.is_some() && row.1.is_none()).count() as u64;
-            let without_covariate = [missing(&arms[0]), missing(&arms[1])];
-            (adjusted, Some(Adjustment { theta, variance_reduction: (1.0 - left).clamp(0.0, 1.0), without_covariate }))
+    let lost = [(adjusted.a(), plain.a()), (adjusted.b(), plain.b())].iter().any(|(x, y)| x.dropped() != y.dropped());
+    let Some(left) = left.filter(|_| !lost) else {
+        return (plain, Err(NotAdjusted::ExplainsNothing));
+    };
+    let adjusted = match left < ROUNDING {
+        // The covariate explains everything: what varies still is rounding.
+        true => {
+            let mean = |arm: &Moments| arm.mean().unwrap_or(0.0);
+            let means = [mean(adjusted.a()), mean(adjusted.b())];
+            let flat = |at: usize| arms[at].iter().map(|row| row.0.map(|_| means[at])).collect::<Vec<_>>();
+            Arms::of_rows(&flat(0), &flat(1))
         }
-        _ => (plain, None),
-    }
+        false => adjusted,
+    };
+    let noise = Moments::of(&arms.iter().flatten().filter_map(|row| row.0.and(row.1)).collect::<Vec<_>>());
+    let noise = theta * theta * noise.variance().unwrap_or(0.0) / noise.n() as f64;
+    let adjustment = Adjustment { theta, variance_reduction: (1.0 - left).clamp(0.0, 1.0), without_covariate };
+    (adjusted.with_common_noise(if noise.is_finite() { noise } else { 0.0 }), Ok(adjustment))
 }
 
 /// The factor of the covariate and its mean, of the rows that have both.

@@ -32,7 +32,8 @@ impl Evaluation {
                 looks.look
             )),
             Some(planned) if planned > 0 && looks.look > planned => {
-                warnings.push(format!("look {} of {planned} planned", looks.look));
+                let were = if planned == 1 { "look was" } else { "looks were" };
+                warnings.push(format!("{planned} {were} planned, and this one is beyond them"));
             }
             _ => {}
         }

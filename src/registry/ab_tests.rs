@@ -29,7 +29,7 @@ pub use assignment::assign;
 pub use evaluate::{Evidence, evaluate};
 pub use new_test::{NewTest, create, seed_of};
 pub use observations::{Observation, observe};
-pub use observed::Observed;
+pub use observed::{Adjusted, Observed};
 pub use posted::{BothArms, PostedResults};
 pub use results::ArmResults;
 pub use rules::Rules;

@@ -205,6 +205,10 @@ async fn a_model_that_is_not_worse_by_the_margin_is_shipped_when_that_was_the_qu
         (json!({ "covariate": "before", "statistical_test": "chi_square" }), "/covariate"),
         (json!({ "guardrails": [{ "name": "x", "margin": 2.0 }] }), "/guardrails/0/margin"),
         (json!({ "secondary_metrics": [{ "name": "x" }, { "name": "x" }] }), "/secondary_metrics/1/name"),
+        (json!({ "covariate": "before", "statistical_test": "bootstrap" }), "/covariate"),
+        (json!({ "guardrails": [{ "name": "conversion" }] }), "/guardrails/0/name"),
+        (json!({ "statistical_test": "group_sequential", "monitoring": "horizon" }), "/monitoring"),
+        (json!({ "monitoring": "always_valid", "planned_looks": 5 }), "/planned_looks"),
         (json!({ "sample_ratio_policy": "ignore" }), "/sample_ratio_policy"),
         (json!({ "min_duration_seconds": 0 }), "/min_duration_seconds"),
     ] {
@@ -253,6 +257,70 @@ async fn a_few_assigned_units_do_not_speak_for_many_rows() {
     let look = api.post(&format!("{path}/results"), results).await.expect(201);
     assert_eq!(look["decision"], "SHIP_B", "{look}");
     assert!(look["details"]["warnings"][0].as_str().unwrap().contains("the split promises"), "{look}");
+}
+
+#[tokio::test]
+async fn rows_that_were_lost_are_missed_though_the_assignment_was_right() {
+    let service = Service::open().await;
+    let api = service.client();
+    let path = running(&api, "lost", json!({ "min_samples": 50 })).await;
+    let units: Vec<String> = (0..2000).map(|i| format!("u{i}")).collect();
+    let assigned = api.post(&format!("{path}/assign"), json!({ "units": units })).await.expect(200);
+    let lost = json!({ "model_a_results": { "n": 1000, "mean": 10, "variance": 1 },
+                       "model_b_results": { "n": 500, "mean": 10.5, "variance": 1 } });
+    let look = api.post(&format!("{path}/results"), lost).await.expect(201);
+    assert_eq!(look["decision"], "INVALID_SRM", "{look}");
+    // Rows whose variant is another one than the unit's are told.
+    let rows: Vec<Value> = assigned["assignments"].as_array().unwrap()[..400]
+        .iter()
+        .enumerate()
+        .map(|(i, a)| {
+            let other = if a["arm"] == "a" { "b" } else { "a" };
+            json!({ "request_id": format!("r{i}"), "unit_id": a["unit_id"], "variant": other, "outcome": i % 7 })
+        })
+        .collect();
+    api.post(&format!("{path}/observations"), json!({ "rows": rows })).await.expect(200);
+    let look = api.post(&format!("{path}/evaluate"), json!({})).await.expect(201);
+    assert_eq!(look["details"]["data"]["assigned_otherwise"], 400, "{look}");
+    assert!(look["details"]["warnings"].to_string().contains("assigned to the other arm"), "{look}");
+}
+
+#[tokio::test]
+async fn ending_a_test_when_it_looks_good_finds_no_more_than_its_place_in_the_plan_allows() {
+    let service = Service::open().await;
+    let api = service.client();
+    let last = |mut results: Value| {
+        results["is_final"] = json!(true);
+        results
+    };
+    let path = running(&api, "early", json!({ "planned_looks": 28 })).await;
+    let look = api.post(&format!("{path}/results"), shares(1000, 300, 344)).await.expect(201);
+    assert!(look["p_value"].as_f64().unwrap() < 0.05);
+    let look = api.post(&format!("{path}/results"), last(shares(1001, 300, 345))).await.expect(201);
+    assert_eq!(look["decision"], "INCONCLUSIVE", "{look}");
+    // Only the last planned look decides: by its number, whatever the looks before said.
+    let path = running(&api, "horizon", json!({ "planned_looks": 3, "monitoring": "horizon" })).await;
+    let mut decisions = Vec::new();
+    for n in [1000, 2000, 3000] {
+        let look = api.post(&format!("{path}/results"), shares(n, n / 10 * 3, n / 10 * 4)).await.expect(201);
+        decisions.push((
+            look["decision"].as_str().unwrap().to_owned(),
+            look["details"]["reason"].as_str().unwrap().to_owned(),
+        ));
+    }
+    let waits = ("CONTINUE".to_owned(), "waits_for_horizon".to_owned());
+    assert_eq!(decisions[..2], [waits.clone(), waits]);
+    assert_eq!(decisions[2].0, "SHIP_B");
+    let path = running(&api, "cut", json!({ "planned_looks": 3, "monitoring": "horizon" })).await;
+    let look = api.post(&format!("{path}/results"), last(shares(1000, 300, 400))).await.expect(201);
+    assert_eq!(look["decision"], "INCONCLUSIVE", "{look}");
+
+    // What was decided stands, and every later look says so.
+    let path = running(&api, "stands", json!({ "planned_looks": 3 })).await;
+    let first = api.post(&format!("{path}/results"), shares(4000, 1200, 1600)).await.expect(201);
+    assert!(first["reason"].as_str().unwrap().contains("The decision stands"), "{first}");
+    let later = api.post(&format!("{path}/results"), shares(9000, 3600, 2700)).await.expect(201);
+    assert!(later["reason"].as_str().unwrap().contains("SHIP_B was decided by an earlier look and stands"), "{later}");
 }
 
 #[tokio::test]

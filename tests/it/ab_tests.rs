@@ -113,7 +113,7 @@ async fn looking_again_and_again_is_not_a_way_to_significance() {
     let first = look(pool, test.id, &both(0.86, 0.8601, 200)).await.unwrap();
     assert_eq!((first.decision.as_str(), first.is_significant), ("INCONCLUSIVE", false), "{first:?}");
     let second = look(pool, test.id, &both(0.86, 0.90, 400)).await.unwrap();
-    assert!(!second.is_significant && second.decision == "CONTINUE", "an unplanned look never decides: {second:?}");
+    assert!(!second.is_significant && second.decision == "INCONCLUSIVE", "an unplanned look never decides: {second:?}");
     assert!(second.reason.contains("no planned look is left; conclude the test"), "{second:?}");
     assert!(second.details["level"].is_null(), "{second:?}");
     let last = look(pool, test.id, &last(0.86, 0.90, 400)).await.unwrap();
@@ -157,14 +157,14 @@ async fn a_last_look_with_too_few_rows_ends_the_test_without_a_decision() {
 async fn a_look_says_what_is_left_of_the_plan() {
     let database = TestDatabase::new().await;
     let pool = &database.pool;
-    let test = started(pool, &NewTest { planned_looks: 3, ..spec() }).await;
-    let early = look(pool, test.id, &both(0.86, 0.90, 50)).await.unwrap();
+    let test = started(pool, &NewTest { planned_looks: 3, min_samples: 3, ..spec() }).await;
+    let early = look(pool, test.id, &both(0.86, 0.90, 2)).await.unwrap();
     assert!(early.reason.ends_with("look 1 of 3 is still to come."), "{early:?}");
     assert!(early.details["level"].is_null(), "{early:?}");
-    let (shares, rows) = ([1.0 / 3.0, 2.0 / 3.0, 1.0], [200.0, 300.0, 400.0]);
+    let (shares, rows) = ([1.0 / 3.0, 2.0 / 3.0, 1.0], [4.0, 6.0, 8.0]);
     let boundaries = steward::ab::boundaries_by(&shares, &rows, 0.05, steward::ab::Spending::OBrienFleming);
-    for ((number, n), boundary) in [(1, 200), (2, 300), (3, 400)].into_iter().zip(boundaries) {
-        let found = look(pool, test.id, &both(0.86, 0.8601, n)).await.unwrap();
+    for ((number, n), boundary) in [(1, 4), (2, 6), (3, 8)].into_iter().zip(boundaries) {
+        let found = look(pool, test.id, &both(0.86, 0.868, n)).await.unwrap();
         let says =
             if number == 3 { "This was the last of 3 planned looks" } else { &format!("This is look {number} of 3") };
         assert!(found.reason.contains(says), "{found:?}");

@@ -36,7 +36,7 @@ impl Test for FisherExact {
             p_greater: found.greater,
             p_less: found.less,
             caution: odds.is_none().then_some("one cell of the table is empty, so there is no odds ratio"),
-            ..with_newcombe(arms, [a, b], odds.unwrap_or(0.0), question.alpha)
+            ..with_newcombe([a, b], odds.unwrap_or(0.0), question.alpha)
         })
     }
 }

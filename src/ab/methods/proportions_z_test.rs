@@ -46,7 +46,7 @@ pub(super) fn pooled_z(arms: &Arms, alpha: f64) -> Result<Comparison, Undefined>
     // (k_b n - k_a m) / sqrt(n m ones zeros / N): the cross product is exact, the shares are not.
     let (left, right) = (b.successes as f64 * n, a.successes as f64 * m);
     let z = (left - right) / ((n * m / total) * ones * zeros).sqrt();
-    let mut found = with_newcombe(arms, [a, b], z, alpha);
+    let mut found = with_newcombe([a, b], z, alpha);
     let fewest = n.min(m) * ones.min(zeros) / total;
     found.caution = (fewest < FEW_EXPECTED).then_some(FEW);
     found.finite()

@@ -1,6 +1,8 @@
-//! What the tests of two shares have in common: their counts, and the interval of the difference.
+//! What the tests of two shares have in common: their counts, and the intervals.
 //!
-//! That is Newcombe's hybrid score interval (1998, DOI 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I), which
+//! That of the improvement is Fieller's with the pooled variance of the difference, so it agrees with the p-value of the z test (and of chi-square). That of the
+//! difference is another one, and may disagree with both where the shares are few:
+//! Newcombe's hybrid score interval (1998, DOI 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I), which
 //! stays inside -1..=1 and informative at 0 and at all.
 
 use crate::ab::{Arms, Comparison, Ratio, Share, Undefined};
@@ -13,18 +15,28 @@ pub(super) fn counted(arms: &Arms) -> Result<[Share; 2], Undefined> {
 }
 
 /// The difference with Newcombe's interval, and a plain standard error for what needs one.
-pub(super) fn with_newcombe(arms: &Arms, [a, b]: [Share; 2], statistic: f64, alpha: f64) -> Comparison {
+pub(super) fn with_newcombe([a, b]: [Share; 2], statistic: f64, alpha: f64) -> Comparison {
     let share = |share: Share| share.successes as f64 / share.rows as f64;
     let error = |p: f64, rows: u64| p * (1.0 - p) / rows as f64;
     let (p, q) = (share(a), share(b));
     let interval = newcombe(a, b, 1.0 - alpha);
-    let error = (error(p, a.rows) + error(q, b.rows)).sqrt();
+    let standard_error = (error(p, a.rows) + error(q, b.rows)).sqrt();
+    // The difference with the variance that the z test has, where nothing differs.
+    let pooled = (a.successes + b.successes) as f64 / (a.rows + b.rows) as f64;
+    let of_arm = |rows: u64| pooled * (1.0 - pooled) / rows as f64;
+    let ratio = Ratio {
+        difference: q - p,
+        baseline: p,
+        difference_variance: of_arm(a.rows) + of_arm(b.rows),
+        baseline_variance: error(p, a.rows),
+        covariance: -error(p, a.rows),
+    };
     Comparison {
-        standard_error: (error > 0.0).then_some(error),
+        standard_error: (standard_error > 0.0).then_some(standard_error),
         low: interval.map(|interval| interval.low),
         high: interval.map(|interval| interval.high),
         critical: normal_quantile(1.0 - alpha / 2.0).filter(|critical| critical.is_finite()),
-        ratio: Ratio::independent(arms.a(), arms.b()),
+        ratio: Some(ratio),
         ..Comparison::normal([p, q], q - p, statistic)
     }
 }

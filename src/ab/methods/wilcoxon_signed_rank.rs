@@ -20,7 +20,7 @@ impl Test for WilcoxonSignedRank {
     }
     fn summary(&self) -> &'static str {
         "asks whether one model tends to have the larger value on the same rows, two-sided; differences of 0 are left out; exact up to 50 pairs \
-         without ties, else normal, corrected for ties and continuity; differences should be symmetric around their middle"
+         without ties and without differences of 0, else normal, corrected for ties and continuity; differences should be symmetric around their middle"
     }
     fn reference(&self) -> &'static str {
         "Wilcoxon (1945), Individual comparisons by ranking methods, doi:10.2307/3001968"

@@ -105,7 +105,8 @@ pub(super) struct ResultsRequest {
     #[serde(default)]
     #[schema(value_type = std::collections::BTreeMap<String, BothArmsBody>)]
     metrics: BTreeMap<String, BothArms>,
-    /// Whether this is the last look: it decides, and ends the test.
+    /// Whether this is the last look: it ends the test. One that comes before the last planned look has the share of the level that its place in
+    /// the plan has, no more.
     #[serde(default)]
     is_final: bool,
 }
@@ -160,7 +161,8 @@ pub(super) async fn observe(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LookRequest {
-    /// Whether this is the last look: it decides, and ends the test.
+    /// Whether this is the last look: it ends the test. One that comes before the last planned look has the share of the level that its place in
+    /// the plan has, no more.
     #[serde(default)]
     is_final: bool,
 }

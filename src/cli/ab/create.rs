@@ -5,7 +5,8 @@ use clap::Args;
 use super::super::output;
 use super::life::{By, How, failure, shown};
 use crate::app::App;
-use crate::registry::ab_tests::{self, NewTest, Rules, SideMetric};
+use crate::registry::ab_tests::{self, Error, NewTest, Rules, SideMetric};
+use crate::registry::validation::FieldProblem;
 
 /// Arguments of `steward ab create`.
 #[derive(Debug, Args)]
@@ -79,6 +80,25 @@ pub(super) struct Create {
     how: How,
 }
 
+/// The error with the flags of the command where a request has fields.
+fn by_flag(error: Error) -> anyhow::Error {
+    let Error::Invalid(problems) = error else { return failure(error) };
+    let flag = |pointer: &str| match pointer.trim_start_matches('/').split('/').next().unwrap_or_default() {
+        "test_name" => "the name".to_owned(),
+        "model_a_name" | "model_a_version" => "--a".to_owned(),
+        "model_b_name" | "model_b_version" => "--b".to_owned(),
+        "success_metric" => "--metric".to_owned(),
+        "traffic_split" => "--split".to_owned(),
+        "statistical_test" => "--test".to_owned(),
+        "guardrails" => "--guardrail".to_owned(),
+        "secondary_metrics" => "--secondary".to_owned(),
+        "min_duration_seconds" => "--min-duration".to_owned(),
+        field => format!("--{}", field.replace('_', "-")),
+    };
+    let problems = problems.into_iter().map(|problem| FieldProblem { pointer: flag(&problem.pointer), ..problem });
+    failure(Error::Invalid(problems.collect()))
+}
+
 /// `MODEL@VERSION`.
 fn model(text: &str) -> Result<(String, String), String> {
     match text.split_once('@') {
@@ -139,7 +159,7 @@ impl Create {
         let mut tx = app.database.pool.begin().await?;
         let auto = app.settings.enable_model_registry;
         let actor = self.by.actor();
-        let test = ab_tests::create(&mut tx, &new, app.registry_setup(), auto, &actor).await.map_err(failure)?;
+        let test = ab_tests::create(&mut tx, &new, app.registry_setup(), auto, &actor).await.map_err(by_flag)?;
         tx.commit().await?;
         output::say(&format!("created {}: `steward ab start` freezes its plan", test.test_name));
         if Rules::of(&test).direction_is_assumed {

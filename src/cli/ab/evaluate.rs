@@ -66,7 +66,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, default_value_t = 100, value_name = "N")]
     min_samples: u64,
     /// Relative improvement that is asked for, as a fraction.
-    #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
+    #[arg(long, default_value_t = 0.02, value_name = "FRACTION", allow_negative_numbers = true)]
     success_threshold: f64,
     /// What must reach the threshold: point or superiority (the lower end of the interval).
     #[arg(long, default_value = "point", value_name = "MODE")]
@@ -108,7 +108,8 @@ pub(super) async fn run(args: EvaluateArgs, context: &Context) -> anyhow::Result
         wrong => exit::Failure::usage(wrong.to_string()).into(),
     })?;
     let question = Question { is_final: true, ..Question::of_rows(&rules, collected) };
-    let (evaluation, _, adjustment) = question.evaluate().map_err(super::life::failure)?;
+    let (evaluation, _, adjusted) = question.evaluate().map_err(super::life::failure)?;
+    let adjustment = adjusted.and_then(Result::ok);
     let plan = judge::plan(&rules).map_err(super::life::failure)?;
     match args.output {
         Format::Json => output::json(&report::document(&evaluation, adjustment)?)?,
@@ -211,8 +212,20 @@ fn checked(args: &EvaluateArgs) -> anyhow::Result<Rules> {
     if let Some(problem) = args.covariate.as_deref().and_then(|covariate| rules::covariate_problem(covariate, name)) {
         return Err(wrong(format!("--covariate: {problem}")));
     }
-    if let Some(problem) = side_metric::problems(&args.guardrail, &args.secondary).into_iter().next() {
-        return Err(wrong(problem.detail));
+    if let Some(problem) =
+        side_metric::problems(args.outcome.as_deref().unwrap_or_default(), &args.guardrail, &args.secondary)
+            .into_iter()
+            .next()
+    {
+        // `/guardrails/0/margin` of a request is `--guardrail` here, and the name says which.
+        let mut parts = problem.pointer.trim_start_matches('/').split('/');
+        let (flag, given) = match parts.next() {
+            Some("guardrails") => ("--guardrail", &args.guardrail),
+            _ => ("--secondary", &args.secondary),
+        };
+        let at = parts.next().and_then(|at| at.parse::<usize>().ok());
+        let name = at.and_then(|at| given.get(at)).map_or_else(String::new, |metric| format!(" {}", metric.name));
+        return Err(wrong(format!("{flag}{name}: {}", problem.detail)));
     }
     Ok(Rules {
         metric: args.outcome.clone().unwrap_or_default(),

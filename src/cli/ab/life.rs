@@ -56,7 +56,7 @@ pub(super) enum Command {
   steward ab post v2-vs-v1 --rows rows.ndjson              keep rows, each once by its request_id
   steward ab post v2-vs-v1 --evaluate                      look at everything that was kept
   steward ab post v2-vs-v1 --a '{\"n\": 1000, \"successes\": 50}' --b '{\"n\": 1000, \"successes\": 70}'
-  steward ab post v2-vs-v1 --a @a.json --b @b.json --final  the last look: it decides, and ends the test")]
+  steward ab post v2-vs-v1 --a @a.json --b @b.json --final  the last look: it ends the test")]
     Post(Box<serve::Post>),
 }
 

@@ -100,7 +100,7 @@ pub(super) struct Post {
     /// Results of the plan's guardrails and secondary metrics: {NAME: {"model_a_results": ..., "model_b_results": ...}}; JSON, or @FILE.
     #[arg(long, value_name = "JSON", requires = "a", value_parser = json_argument)]
     metrics: Option<Value>,
-    /// The last look: it decides, and ends the test.
+    /// The last look: it ends the test, with the share of the level that its place in the plan has.
     #[arg(long = "final")]
     is_final: bool,
     #[command(flatten)]
@@ -121,6 +121,9 @@ fn json_argument(text: &str) -> Result<Value, String> {
 /// The rows of a file, each line on its own.
 fn rows(path: &str) -> anyhow::Result<Vec<Observation>> {
     let text = read(path)?;
+    if text.trim().is_empty() {
+        return Err(exit::Failure::usage(format!("{path}: no row in it")).into());
+    }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(at, line)| {

@@ -75,3 +75,17 @@ pub async fn list(pool: &PgPool, test_id: Uuid, after: &str, limit: i64) -> Resu
     .fetch_all(pool)
     .await
 }
+
+/// Rows that were posted for one arm, of units that were assigned to the other.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn posted_otherwise(conn: &mut PgConnection, test_id: Uuid) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "rows!" FROM ab_observations o JOIN ab_exposures e ON e.test_id = o.test_id AND e.unit = o.unit
+            WHERE o.test_id = $1 AND o.variant <> e.variant"#,
+        test_id
+    )
+    .fetch_one(conn)
+    .await
+}

@@ -209,8 +209,8 @@ pub struct Spent {
     pub details: Value,
 }
 
-/// The looks that used something of the plan up, oldest first. A look that could not be held against a level (too few rows, a
-/// problem with the data, a glance by hand) used nothing up.
+/// The looks that used something of the plan up, oldest first: those that were held against a level, and those that only the last look of
+/// the plan would have been. A look with too few rows, a problem with the data, or by hand beside the plan used nothing up.
 ///
 /// # Errors
 /// Any error of the database.
@@ -218,7 +218,8 @@ pub async fn spent(conn: &mut PgConnection, test_id: Uuid) -> Result<Vec<Spent>,
     sqlx::query_as!(
         Spent,
         "SELECT look, n_a, n_b, details FROM model_ab_test_results
-          WHERE test_id = $1 AND jsonb_typeof(details -> 'level') = 'number' ORDER BY look",
+          WHERE test_id = $1
+            AND (jsonb_typeof(details -> 'level') = 'number' OR details ->> 'reason' = 'waits_for_horizon') ORDER BY look",
         test_id
     )
     .fetch_all(conn)

@@ -47,7 +47,12 @@ pub async fn evaluate(
             );
             return Err(Error::Invalid(vec![FieldProblem { item: 0, pointer: String::new(), detail }]));
         }
-        Evidence::Kept => Question::of_rows(&rules, observations::records(conn, id, &rules).await?.collect()),
+        Evidence::Kept => {
+            let mut collected = observations::records(conn, id, &rules).await?.collect();
+            let otherwise = exposures::posted_otherwise(conn, id).await?;
+            collected.account.assigned_otherwise = u64::try_from(otherwise).unwrap_or(0);
+            Question::of_rows(&rules, collected)
+        }
         Evidence::Posted(results) => {
             let (observed, beside) = results.observed(&rules)?;
             // Where both models answered every row, nobody was assigned to one of them.
@@ -118,13 +123,24 @@ fn reason(judged: &Judged, test: &TestRow) -> String {
         };
         return format!("{used} used up, so this one decides nothing ({numbers}): {end}.");
     }
+    if let Some(decision) = test.decision.as_deref().filter(|_| test.decided_at.is_some()) {
+        return match decision == evaluation.decision.as_str() {
+            true => format!("{sentence} {decision} stands."),
+            false => format!(
+                "{sentence} That changes nothing any more: {decision} was decided by an earlier look and stands."
+            ),
+        };
+    }
     let look = looks.look;
     match looks.planned {
+        _ if judged.is_decision() && !looks.is_final => {
+            format!("{sentence} The decision stands, whatever later looks say: conclude the test.")
+        }
         _ if looks.is_final => sentence,
         // Valid at every look: there is no plan that could be used up.
         None => sentence,
         Some(planned) if look > planned => sentence,
-        Some(planned) if evaluation.level.is_none() => {
+        Some(planned) if evaluation.level.is_none() && evaluation.reason != "waits_for_horizon" => {
             format!("{sentence} Such a look uses nothing up: look {look} of {planned} is still to come.")
         }
         Some(planned) if look < planned => format!("{sentence} This is look {look} of {planned}."),

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::super::validation::FieldProblem;
 use super::Error;
-use super::observed::Observed;
+use super::observed::{Adjusted, Observed};
 use super::records::{Account, Collected};
 use super::rules::Rules;
 use super::side_metric::SideMetric;
 use crate::ab::{
-    self, Adjustment, Circumstances, Decision, Evaluation, Hypothesis, Looks, Monitoring, PastLook, SampleRatioPolicy,
+    self, Circumstances, Decision, Evaluation, Hypothesis, Looks, Monitoring, NotAdjusted, PastLook, SampleRatioPolicy,
     ThresholdMode,
 };
 use crate::db::ab_tests::LookRow;
@@ -80,7 +80,7 @@ impl<'a> Question<'a> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a statistical test that this program does not know, and for rows that do not fit it.
-    pub fn evaluate(&self) -> Result<(Evaluation, Looks, Option<Adjustment>), Error> {
+    pub fn evaluate(&self) -> Result<(Evaluation, Looks, Option<Adjusted>), Error> {
         let rules = self.rules;
         let plan = plan(rules)?;
         let looks = match self.is_glance {
@@ -90,7 +90,7 @@ impl<'a> Question<'a> {
                 Looks { look: spent.saturating_add(1), planned: rules.planned_looks, is_final: self.is_final }
             }
         };
-        let (arms, adjustment) = self.observed.arms()?;
+        let (arms, adjusted) = self.observed.arms()?;
         let mut beside = Vec::with_capacity(self.beside.len());
         for observed in &self.beside {
             beside.push(observed.arms()?.0);
@@ -102,7 +102,7 @@ impl<'a> Question<'a> {
             past: if self.is_glance { &[] } else { &self.past },
             // Spending by the time that has passed keeps the level however looks are spaced, and the last one gets all that is left.
             share: self.share.filter(|_| !self.is_glance),
-            assigned: self.assigned.filter(|assigned| speaks_for(*assigned, &arms, rules)),
+            assigned: self.assigned.filter(|assigned| is_out_of_balance(*assigned, rules)),
             below_min_duration: self.below_min_duration,
             guardrails: &guardrails,
             secondary: &secondary,
@@ -112,8 +112,8 @@ impl<'a> Question<'a> {
         let unknown = self.account.as_ref().map_or(0, |account| account.unknown_variants);
         let mut evaluation = evaluation.with_unknown_variants(unknown);
         evaluation.warnings.extend(self.account.iter().flat_map(Account::warnings));
-        evaluation.warnings.extend(covariate_warning(rules, adjustment));
-        Ok((evaluation, looks, adjustment))
+        evaluation.warnings.extend(covariate_warning(rules, adjusted.as_ref()));
+        Ok((evaluation, looks, adjusted))
     }
 
     /// Judges.
@@ -121,13 +121,15 @@ impl<'a> Question<'a> {
     /// # Errors
     /// See [`Self::evaluate`].
     pub fn judge(self) -> Result<Judged, Error> {
-        let (mut evaluation, looks, adjustment) = self.evaluate()?;
+        let (mut evaluation, looks, adjusted) = self.evaluate()?;
         if looks.is_final {
             evaluation = evaluation.at_the_end();
         }
         let mut details = details(&evaluation, looks, self.account.as_ref(), self.assigned, self.is_glance);
-        if let Some(adjustment) = adjustment {
-            details["covariate"] = json!(adjustment);
+        match adjusted {
+            Some(Ok(adjustment)) => details["covariate"] = json!(adjustment),
+            Some(Err(reason)) => details["covariate"] = json!({ "not_adjusted": reason }),
+            None => {}
         }
         Ok(Judged { evaluation, looks, details })
     }
@@ -140,21 +142,28 @@ pub fn past(spent: &Spent) -> PastLook {
     PastLook { share: spent.details["share"].as_f64().or(spent.details["information"].as_f64()), rows }
 }
 
-/// Whether the assignment says how the rows should be split. A few assigned units beside many rows say nothing of those rows; units that
-/// are out of balance themselves always do.
-fn speaks_for(assigned: [u64; 2], arms: &ab::Arms, rules: &Rules) -> bool {
-    let rows: u64 = [arms.a(), arms.b()].iter().map(|arm| arm.n() + arm.dropped()).sum();
-    let split = [1.0 - rules.traffic_split, rules.traffic_split];
-    assigned.iter().sum::<u64>() >= rows || ab::sample_ratio(&assigned, &split).is_some_and(|ratio| ratio.mismatch)
+/// Whether the units that were assigned are out of balance themselves. Where they are not, the rows are held against the split: half of
+/// them may have been lost on the way.
+fn is_out_of_balance(assigned: [u64; 2], rules: &Rules) -> bool {
+    ab::sample_ratio(&assigned, &[1.0 - rules.traffic_split, rules.traffic_split]).is_some_and(|ratio| ratio.mismatch)
 }
 
-fn covariate_warning(rules: &Rules, adjustment: Option<Adjustment>) -> Option<String> {
+fn covariate_warning(rules: &Rules, adjusted: Option<&Adjusted>) -> Option<String> {
     let name = rules.covariate.as_deref()?;
-    let Some(adjustment) = adjustment else {
-        return Some(format!("`{name}` does not vary or is missing, so outcomes are not adjusted by it"));
+    let why = match adjusted? {
+        Ok(adjustment) => {
+            let [a, b] = adjustment.without_covariate;
+            return (a + b > 0).then(|| format!("{a} rows of A and {b} of B have no `{name}` and count as they are"));
+        }
+        Err(NotAdjusted::ExplainsNothing) => "explains nothing: it does not vary, or hardly any row has it",
+        Err(NotAdjusted::MissingDiffers) => {
+            "is missing in one arm more than in the other, so it would adjust one of them"
+        }
+        Err(NotAdjusted::ArmsDiffer) => {
+            "differs between the arms beyond chance: either it is not from before the test, or the assignment is broken"
+        }
     };
-    let [a, b] = adjustment.without_covariate;
-    (a + b > 0).then(|| format!("{a} rows of A and {b} of B have no `{name}` and count as they are"))
+    Some(format!("`{name}` {why}; outcomes are not adjusted by it"))
 }
 
 /// The plan as the mathematics takes it.

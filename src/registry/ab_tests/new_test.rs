@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::super::Setup;
 use super::super::validation::{FieldProblem, known_version};
 use super::side_metric::{SideMetric, lower_is_better_by_name};
-use super::{Error, Rules, TestRow, changed};
+use super::{Error, Rules, TestRow, changed, rules};
 use crate::ab;
 use crate::db::ab_tests::register;
 use crate::db::audit::Actor;
@@ -218,8 +218,8 @@ pub async fn create(
         secondary_metrics: new.secondary_metrics.iter().map(SideMetric::resolved).collect(),
         covariate: new.covariate.clone(),
         same_rows: ab::test(&new.statistical_test).is_some_and(|test| !test.needs().is_met_by_separate_rows()),
-        // Where looks are valid at any time, or only the last one decides, there is nothing to plan.
-        planned_looks: (!matches!(new.monitoring.as_str(), "always_valid" | "horizon")).then_some(new.planned_looks),
+        // Where looks are valid at any time there is nothing to plan.
+        planned_looks: (!rules::is_always_valid(&new.monitoring, &new.statistical_test)).then_some(new.planned_looks),
         monitoring: new.monitoring.clone(),
         threshold_mode: new.threshold_mode.clone(),
         seed: hex::encode(seed),

@@ -7,11 +7,14 @@ use super::super::validation::FieldProblem;
 use super::Error;
 use super::records::{Account, Collected};
 use super::rules::Rules;
-use crate::ab::{self, Adjustment, Arms, Needs};
+use crate::ab::{self, Adjustment, Arms, Needs, NotAdjusted};
 use crate::stats::Moments;
 
 /// A value; none where it is missing.
 type Value = Option<f64>;
+
+/// What a covariate took out of the outcomes, or why it did not.
+pub type Adjusted = Result<Adjustment, NotAdjusted>;
 
 /// What was observed of both arms.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,15 +65,18 @@ impl Observed {
         (observed, beside, account)
     }
 
-    /// The arms, and what a covariate took out of them.
-    pub(super) fn arms(&self) -> Result<(Arms, Option<Adjustment>), Error> {
+    /// The arms, and what a covariate took out of them, or why it did not.
+    pub(super) fn arms(&self) -> Result<(Arms, Option<Adjusted>), Error> {
         let unequal = |_| {
             let detail = "both models' results are of the same rows, so there are equally many".to_owned();
             Error::Invalid(vec![FieldProblem { item: 0, pointer: "/model_b_results".to_owned(), detail }])
         };
         Ok(match self {
             Self::Rows(a, b) => (Arms::of_rows(a, b), None),
-            Self::Covaried(a, b) => ab::adjusted_arms(a, b),
+            Self::Covaried(a, b) => {
+                let (arms, adjusted) = ab::adjusted_arms(a, b);
+                (arms, Some(adjusted))
+            }
             Self::Pairs(a, b) => (Arms::of_pairs(a, b).map_err(unequal)?, None),
             Self::Scores(labels, a, b) => {
                 let (labels, a, b) = labelled(labels, a, b);

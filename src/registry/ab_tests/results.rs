@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::super::validation::FieldProblem;
 use crate::stats::Moments;
 
+/// Rows of an arm, at most: more are a slip of the keyboard, and would use the plan up.
+const MOST_ROWS: u64 = 1_000_000_000_000;
+
 /// Results of one arm.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ArmResults {
@@ -49,6 +52,9 @@ impl ArmResults {
         let Some(n) = fields.get("n").and_then(Value::as_u64).filter(|n| *n >= 1) else {
             return wrong("/n", "must be the number of rows, 1 or more".to_owned());
         };
+        if n > MOST_ROWS {
+            return wrong("/n", format!("is more rows than anybody has: {MOST_ROWS} at most"));
+        }
         let number = |name: &str| fields.get(name).and_then(Value::as_f64).filter(|value| value.is_finite());
         if fields.contains_key("successes") {
             if fields.contains_key("mean") || fields.contains_key("variance") {

@@ -235,6 +235,9 @@ pub fn covariate_problem(name: &str, statistical_test: &str) -> Option<String> {
         Some(ab::Needs::Shares) => Some(format!(
             "`{statistical_test}` compares shares, which cannot be adjusted; `t_test` compares their means"
         )),
+        _ if statistical_test == "bootstrap" => Some(
+            "`bootstrap` draws rows, and the adjustment would stay what it was for all of them; `t_test` takes it into account".to_owned(),
+        ),
         Some(needs) if !needs.is_met_by_separate_rows() => Some(format!(
             "`{statistical_test}` compares the same rows, which takes more noise out than a covariate could"
         )),
@@ -256,4 +259,24 @@ pub fn interval_problem(hypothesis: &str, threshold_mode: &str, statistical_test
         "{asks} needs an interval of the improvement, which `{}` does not have; choose t_test or bootstrap",
         test.name()
     ))
+}
+
+/// Whether every look may decide, as many as there are.
+#[must_use]
+pub fn is_always_valid(monitoring: &str, statistical_test: &str) -> bool {
+    let own = ab::test(statistical_test).and_then(|test| test.monitoring());
+    own == Some(ab::Monitoring::AlwaysValid) || (own.is_none() && monitoring == "always_valid")
+}
+
+/// Why this rule for repeated looks does not go with this test.
+#[must_use]
+pub fn monitoring_problem(monitoring: &str, statistical_test: &str) -> Option<String> {
+    let own = ab::test(statistical_test)?.monitoring()?;
+    let own = match own {
+        ab::Monitoring::AlwaysValid => "always_valid",
+        _ => "group_sequential",
+    };
+    (monitoring != "auto" && monitoring != own).then(|| {
+        format!("`{statistical_test}` brings its own rule for repeated looks, `{own}`: leave it out, or choose t_test")
+    })
 }

@@ -72,9 +72,9 @@ impl Rules {
     }
 }
 
-/// What is wrong with the side metrics of a new test.
+/// What is wrong with the side metrics of a new test that `decides` by another metric.
 #[must_use]
-pub fn problems(guardrails: &[SideMetric], secondary: &[SideMetric]) -> Vec<FieldProblem> {
+pub fn problems(decides: &str, guardrails: &[SideMetric], secondary: &[SideMetric]) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
     let mut wrong = |pointer: String, detail: String| problems.push(FieldProblem { item: 0, pointer, detail });
     let mut seen = BTreeSet::new();
@@ -82,6 +82,8 @@ pub fn problems(guardrails: &[SideMetric], secondary: &[SideMetric]) -> Vec<Fiel
         for (at, metric) in metrics.iter().enumerate() {
             if let Some(problem) = checks_of_metric_name(&metric.name) {
                 wrong(format!("/{list}/{at}/name"), problem);
+            } else if metric.name == decides {
+                wrong(format!("/{list}/{at}/name"), format!("`{decides}` is the metric that decides"));
             } else if !seen.insert(metric.name.as_str()) {
                 let detail =
                     format!("`{}` is named twice: a metric is a guardrail or a secondary metric, once", metric.name);
@@ -130,12 +132,17 @@ mod tests {
     #[test]
     fn every_wrong_side_metric_is_named() {
         let guardrails = [metric("latency_ms", Some(0.0)), metric("latency_ms", None)];
-        let secondary = [metric("mae", Some(0.1)), metric("latency_ms", None)];
-        let pointers: Vec<String> = problems(&guardrails, &secondary).into_iter().map(|p| p.pointer).collect();
-        let expected =
-            ["/guardrails/0/margin", "/guardrails/1/name", "/secondary_metrics/0/margin", "/secondary_metrics/1/name"];
+        let secondary = [metric("cost", Some(0.1)), metric("latency_ms", None), metric("mae", None)];
+        let pointers: Vec<String> = problems("mae", &guardrails, &secondary).into_iter().map(|p| p.pointer).collect();
+        let expected = [
+            "/guardrails/0/margin",
+            "/guardrails/1/name",
+            "/secondary_metrics/0/margin",
+            "/secondary_metrics/1/name",
+            "/secondary_metrics/2/name",
+        ];
         assert_eq!(pointers, expected);
         let many: Vec<_> = (0..=MOST).map(|i| metric(&format!("m{i}"), None)).collect();
-        assert_eq!(problems(&many, &[]).len(), 1);
+        assert_eq!(problems("x", &many, &[]).len(), 1);
     }
 }

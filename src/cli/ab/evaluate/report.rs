@@ -75,7 +75,7 @@ fn facts(
         ("p", format!("{} by {}", output::p_value(e.p_value), plan.test.title())),
     ];
     if let Some(p) = e.margin_p_value {
-        facts.push(("p of the margin", format!("{} that B is beyond it", output::p_value(Some(p)))));
+        facts.push(("p of the margin", format!("{}, held against half of the level", output::p_value(Some(p)))));
     }
     if let Some(posterior) = e.posterior {
         let better =
@@ -84,7 +84,10 @@ fn facts(
     }
     if e.sample_ratio_p_value.is_some() {
         let p = output::p_value(e.sample_ratio_p_value);
-        facts.push(("split", format!("p {p} that the arms have the rows they should")));
+        let (promised, all) = (100.0 * args.traffic_split, e.n_a + e.dropped_a + e.n_b + e.dropped_b);
+        let has = 100.0 * (e.n_b + e.dropped_b) as f64 / all.max(1) as f64;
+        facts
+            .push(("split", format!("B has {has:.1} % of {promised:.1} % promised (p {p}; below 0.001 it is broken)")));
     }
     if let (Some(adjustment), Some(name)) = (adjustment, &args.covariate) {
         let taken = 100.0 * adjustment.variance_reduction;

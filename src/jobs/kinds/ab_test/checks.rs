@@ -5,7 +5,7 @@ use super::super::super::document::{AbSpec, ArmSpec, JobDocument};
 use super::super::super::review::Review;
 use super::declared::side_metrics;
 use crate::ab::{self, Needs};
-use crate::registry::ab_tests::rules::{covariate_problem, interval_problem, margin_problem};
+use crate::registry::ab_tests::rules::{covariate_problem, interval_problem, margin_problem, monitoring_problem};
 use crate::registry::ab_tests::side_metric;
 
 /// Checks a document.
@@ -192,6 +192,10 @@ fn question(spec: &AbSpec, review: &mut Review<'_>) {
         let key = if spec.margin.is_some() { "margin" } else { "hypothesis" };
         review.at(&["ab_test", key], Code::Conflict, format!("`margin` {problem}"), |d| d);
     }
+    let monitoring = spec.monitoring.as_deref().unwrap_or("auto");
+    if let Some(problem) = monitoring_problem(monitoring, &spec.statistical_test) {
+        review.at(&["ab_test", "monitoring"], Code::Conflict, problem, |d| d);
+    }
     let mode = spec.threshold_mode.as_deref().unwrap_or("point");
     if let Some(problem) = interval_problem(hypothesis, mode, &spec.statistical_test) {
         review.at(&["ab_test", "statistical_test"], Code::Conflict, problem, |d| d);
@@ -203,7 +207,7 @@ fn question(spec: &AbSpec, review: &mut Review<'_>) {
 
 fn beside(document: &JobDocument, spec: &AbSpec, review: &mut Review<'_>) {
     let (guardrails, secondary) = (side_metrics(&spec.guardrails), side_metrics(&spec.secondary_metrics));
-    for problem in side_metric::problems(&guardrails, &secondary) {
+    for problem in side_metric::problems("", &guardrails, &secondary) {
         // `/guardrails/0/name` of a request is `[ab_test.guardrails.<name>]` here.
         let mut parts = problem.pointer.trim_start_matches('/').split('/');
         let list = parts.next().unwrap_or("guardrails");

@@ -54,6 +54,13 @@ pub(super) fn problems(new: &NewTest) -> Vec<FieldProblem> {
     if let Some(problem) = statistical_test(new) {
         wrong("/statistical_test", problem);
     }
+    if let Some(problem) = rules::monitoring_problem(&new.monitoring, &new.statistical_test) {
+        wrong("/monitoring", problem);
+    }
+    if new.planned_looks > 1 && rules::is_always_valid(&new.monitoring, &new.statistical_test) {
+        let detail = "a confidence sequence holds at every look, so none is planned: leave it out";
+        wrong("/planned_looks", detail.to_owned());
+    }
     if let Some(problem) = rules::interval_problem(&new.hypothesis, &new.threshold_mode, &new.statistical_test) {
         wrong("/statistical_test", problem);
     }
@@ -65,7 +72,7 @@ pub(super) fn problems(new: &NewTest) -> Vec<FieldProblem> {
     {
         wrong("/covariate", problem);
     }
-    problems.extend(side_metric::problems(&new.guardrails, &new.secondary_metrics));
+    problems.extend(side_metric::problems(&new.success_metric, &new.guardrails, &new.secondary_metrics));
     let same = match (semver::Version::parse(&new.model_a_version), semver::Version::parse(&new.model_b_version)) {
         (Ok(a), Ok(b)) => a.cmp_precedence(&b).is_eq(),
         _ => new.model_a_version == new.model_b_version,

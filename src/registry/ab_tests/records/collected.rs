@@ -27,6 +27,13 @@ pub struct Account {
     pub in_both: u64,
     /// Their share of all units.
     pub share_in_both: f64,
+    /// Rows of units that were assigned to the other arm than the row says.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub assigned_otherwise: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Account {
@@ -48,6 +55,12 @@ impl Account {
                 "{} units ({:.2} %) were seen in both arms and count in neither",
                 self.in_both,
                 100.0 * self.share_in_both
+            ));
+        }
+        if self.assigned_otherwise > 0 {
+            warnings.push(format!(
+                "{} rows are of units that were assigned to the other arm: look at how rows get their variant",
+                self.assigned_otherwise
             ));
         }
         warnings
