@@ -167,6 +167,20 @@ fn next_steps(event: &Event) -> Vec<(&'static str, Vec<String>)> {
     if concludes(event) && event.job_name.starts_with(BY_HAND) {
         return steps;
     }
+    let decided = |i: &&IncidentView| {
+        let decision = i.evidence.get("decision").and_then(|decision| decision.as_str());
+        i.kind == "ab_decision" && decision.is_some_and(|decision| !decision.starts_with("INVALID_"))
+    };
+    let tests: Vec<String> =
+        event.incidents.iter().filter(decided).take(COMMANDS).map(|i| one_line(&i.subject)).collect();
+    if event.transition == Transition::Opened && !tests.is_empty() {
+        let of = |command: &dyn Fn(&String) -> String| tests.iter().map(command).collect::<Vec<_>>();
+        steps.push(("See every look at the test", of(&|test| format!("steward ab results {test}"))));
+        steps.push((
+            "End it with the decision that stands",
+            of(&|test| format!("steward ab conclude {test} --reason WHY")),
+        ));
+    }
     if let Some(run) = event.run_id.filter(|_| !event.job_name.starts_with(BY_HAND)) {
         steps.push(("See everything this run judged", vec![format!("steward runs show {run}")]));
     }

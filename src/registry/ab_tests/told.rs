@@ -50,10 +50,11 @@ pub fn of_look(test: &str, rules: &Rules, judged: &Judged, arms: [&str; 2], stan
         "mean of B": evaluation.mean_b,
         "B is better by": evaluation.relative_improvement.map(|r| format!("{r:+.2} %")),
         "interval": evaluation.relative_improvement_ci.map(|[low, high]| format!("{low:+.2} % to {high:+.2} %")),
-        "rows": format!("{} of A, {} of B", evaluation.n_a, evaluation.n_b),
         "rows without an outcome": format!("{} of A, {} of B", evaluation.dropped_a, evaluation.dropped_b),
     });
     evidence["winner"] = json!(winner);
+    let counted = if judged.details["data"]["units"].is_array() { "units" } else { "rows" };
+    evidence[counted] = json!(format!("{} of A, {} of B", evaluation.n_a, evaluation.n_b));
     let verdicts = evaluation.guardrails.iter().map(|guardrail| format!("{} {}", guardrail.name, guardrail.verdict()));
     let verdicts: Vec<String> = verdicts.collect();
     if !verdicts.is_empty() {
