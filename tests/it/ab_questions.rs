@@ -145,6 +145,11 @@ async fn what_does_not_go_together_is_said_before_it_runs() {
             "`mcnemar` compares two models on the same rows",
         ),
         ("metric         =", "hypothesis = \"equivalence\"\nmetric =", "`equivalence` needs a margin"),
+        (
+            "ends           = 2026-01-08\n",
+            "monitoring = \"group_sequential\"\n",
+            "`group_sequential` needs `starts` and `ends`",
+        ),
         ("metric         =", "margin = 0.1\nmetric =", "`margin` is of `non_inferiority`"),
         (
             "metric         =",

@@ -189,12 +189,22 @@ fn rows(document: &JobDocument, spec: &AbSpec, review: &mut Review<'_>) {
 fn question(spec: &AbSpec, review: &mut Review<'_>) {
     let hypothesis = spec.hypothesis.as_deref().unwrap_or("superiority");
     if let Some(problem) = margin_problem(hypothesis, spec.margin) {
-        let key = if spec.margin.is_some() { "margin" } else { "hypothesis" };
-        review.at(&["ab_test", key], Code::Conflict, format!("`margin` {problem}"), |d| d);
+        match spec.margin {
+            Some(_) => review.at(&["ab_test", "margin"], Code::Conflict, format!("`margin` {problem}"), |d| d),
+            None => review.at(&["ab_test", "hypothesis"], Code::MissingKey, problem, |d| d),
+        }
     }
     let monitoring = spec.monitoring.as_deref().unwrap_or("auto");
     if let Some(problem) = monitoring_problem(monitoring, &spec.statistical_test) {
         review.at(&["ab_test", "monitoring"], Code::Conflict, problem, |d| d);
+    }
+    let shares_the_level = monitoring == "group_sequential" || spec.statistical_test == "group_sequential";
+    if shares_the_level && spec.ends.is_none() {
+        let key = if monitoring == "group_sequential" { "monitoring" } else { "statistical_test" };
+        let message = "`group_sequential` needs `starts` and `ends`";
+        review.at(&["ab_test", key], Code::MissingKey, message, |d| {
+            d.hint("looks share the level by the time that is left; without an end leave it out: a confidence sequence then holds at every look")
+        });
     }
     let mode = spec.threshold_mode.as_deref().unwrap_or("point");
     if let Some(problem) = interval_problem(hypothesis, mode, &spec.statistical_test) {
