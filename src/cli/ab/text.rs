@@ -91,13 +91,7 @@ fn duration(rules: &Rules) -> String {
 
 /// What is looked at beside the metric, a line each.
 fn beside(rules: &Rules) -> Vec<(&'static str, String)> {
-    let named = |metric: &SideMetric| {
-        let direction = if metric.lower_is_better == Some(true) { "lower is better" } else { "higher is better" };
-        let margin =
-            metric.margin.map_or_else(String::new, |margin| format!(", worse by less than {} %", 100.0 * margin));
-        format!("{} ({direction}{margin})", metric.name)
-    };
-    let list = |metrics: &[SideMetric]| metrics.iter().map(named).collect::<Vec<_>>().join(", ");
+    let list = |metrics: &[SideMetric]| metrics.iter().map(SideMetric::to_string).collect::<Vec<_>>().join(", ");
     let mut facts = Vec::new();
     if !rules.guardrails.is_empty() {
         facts.push(("guards", list(&rules.guardrails)));

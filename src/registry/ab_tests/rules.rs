@@ -5,7 +5,6 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::super::validation::checks_of_metric_name;
 use super::side_metric::SideMetric;
@@ -136,6 +135,10 @@ pub const HYPOTHESES: [&str; 3] = ["superiority", "non_inferiority", "equivalenc
 /// What arms do whose rows have another ratio than the split: stop the test, or only say so.
 pub const SAMPLE_RATIO_POLICIES: [&str; 2] = ["block", "warn"];
 
+fn or_none(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -200,13 +203,15 @@ impl Rules {
         compare("traffic_split", self.traffic_split.to_string(), other.traffic_split.to_string());
         compare("sample_ratio_policy", self.sample_ratio_policy.clone(), other.sample_ratio_policy.clone());
         compare("hypothesis", self.hypothesis.clone(), other.hypothesis.clone());
-        let text = |value: serde_json::Value| value.to_string();
-        compare("margin", text(json!(self.margin)), text(json!(other.margin)));
-        let seconds = |value: Option<i64>| text(json!(value));
-        compare("min_duration_seconds", seconds(self.min_duration_seconds), seconds(other.min_duration_seconds));
-        compare("covariate", text(json!(self.covariate)), text(json!(other.covariate)));
-        compare("guardrails", text(json!(self.guardrails)), text(json!(other.guardrails)));
-        compare("secondary_metrics", text(json!(self.secondary_metrics)), text(json!(other.secondary_metrics)));
+        compare("margin", or_none(self.margin), or_none(other.margin));
+        compare("min_duration_seconds", or_none(self.min_duration_seconds), or_none(other.min_duration_seconds));
+        compare("covariate", or_none(self.covariate.as_ref()), or_none(other.covariate.as_ref()));
+        let list = |metrics: &[SideMetric]| {
+            let named: Vec<String> = metrics.iter().map(SideMetric::to_string).collect();
+            or_none(Some(named.join(", ")).filter(|names| !names.is_empty()))
+        };
+        compare("guardrails", list(&self.guardrails), list(&other.guardrails));
+        compare("secondary_metrics", list(&self.secondary_metrics), list(&other.secondary_metrics));
         found
     }
 }

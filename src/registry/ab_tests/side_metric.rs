@@ -4,6 +4,7 @@
 //! rows as the outcome. Deliberately absent: where the values come from.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,17 @@ impl SideMetric {
     #[must_use]
     pub fn secondary(&self) -> ab::SecondaryMetric {
         ab::SecondaryMetric { name: self.name.clone(), lower_is_better: self.is_lower_better() }
+    }
+}
+
+/// For people: the name, which way is better, and the margin where there is one.
+impl fmt::Display for SideMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = if self.is_lower_better() { "lower is better" } else { "higher is better" };
+        match self.margin {
+            Some(margin) => write!(f, "{} ({direction}, worse by less than {} %)", self.name, 100.0 * margin),
+            None => write!(f, "{} ({direction})", self.name),
+        }
     }
 }
 
@@ -126,6 +138,7 @@ mod tests {
         let declared = SideMetric { lower_is_better: Some(true), ..metric("latency_ms", Some(0.01)) };
         let guardrail = declared.guardrail();
         assert!(guardrail.lower_is_better);
+        assert_eq!(declared.to_string(), "latency_ms (lower is better, worse by less than 1 %)");
         assert_eq!(guardrail.rule, ab::GuardrailRule::NonInferiority(0.01));
     }
 
